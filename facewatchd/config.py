@@ -1,0 +1,203 @@
+"""YAML -> frozen Settings; the only reader of files and environment for settings."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from facewatchd.errors import ConfigError
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SEARCHED = ("~/.config/facewatchd/facewatchd.yaml", "/etc/facewatchd/facewatchd.yaml")
+
+
+def _seconds(value: object) -> object:
+    """Turn ``30``, ``"90s"``, ``"10m"``, ``"24h"`` or ``"7d"`` into seconds."""
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd])\s*", value)
+        if match is None:
+            raise ValueError('must be a number of seconds, or like "90s", "10m", "24h", "7d"')
+        return float(match[1]) * _UNITS[match[2]]
+    return value
+
+
+def _absolute(path: Path) -> Path:
+    """Expand ``~``, insist on an absolute path, and resolve symlinks.
+
+    A daemon has no useful current folder; and what lies inside what is only told by real paths.
+    """
+    expanded = path.expanduser()
+    if not expanded.is_absolute():
+        raise ValueError("must be an absolute path, or start with ~")
+    return expanded.resolve()
+
+
+Duration = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+Similarity = Annotated[float, Field(gt=0, lt=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Root(_Section):
+    """A watched folder."""
+
+    path: AbsolutePath
+    ignore: tuple[str, ...] = ()
+
+
+class Engine(_Section):
+    """What finds faces and what turns them into encodings."""
+
+    detector: str = "hog"
+    encoder: str = "dlib"
+    longest_side: int = Field(default=1600, ge=320, le=10000)
+
+
+class Recluster(_Section):
+    """When everything is clustered anew, and how."""
+
+    interval: Duration = 24 * 3600
+    new_faces: int = Field(default=200, ge=1)
+    eps: float | None = Field(default=None, gt=0, lt=2)
+    merge: float | None = Field(default=None, gt=0, lt=2)
+
+
+class Limits(_Section):
+    """What one photo may cost."""
+
+    megapixels: float = Field(default=250, gt=0)
+    file_mb: float = Field(default=500, gt=0)
+    seconds: Duration = 120
+    memory_mb: int = Field(default=2048, ge=256)
+
+
+class People(_Section):
+    """Who gets a folder."""
+
+    min_photos: int = Field(default=3, ge=1)
+
+
+def _default_workers() -> int:
+    return max(1, len(os.sched_getaffinity(0)))
+
+
+def default_state() -> Path:
+    """Return the state folder of a daemon that a user runs by hand."""
+    if "STATE_DIRECTORY" in os.environ:  # set by systemd for StateDirectory=
+        return Path(os.environ["STATE_DIRECTORY"])
+    base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(base).expanduser() / "facewatchd"
+
+
+class Settings(_Section):
+    """The whole configuration, checked."""
+
+    roots: tuple[Root, ...] = Field(min_length=1)
+    output: AbsolutePath
+    state: AbsolutePath = Field(default_factory=default_state)
+    socket: AbsolutePath | None = None
+    engine: Engine = Engine()
+    similarity: Similarity = 0.68
+    recluster: Recluster = Recluster()
+    workers: int = Field(default_factory=_default_workers, ge=1, le=256)
+    limits: Limits = Limits()
+    people: People = People()
+
+    @property
+    def database(self) -> Path:
+        """Where the store is."""
+        return self.state / "store.db"
+
+    @property
+    def socket_path(self) -> Path:
+        """Where the API listens."""
+        return self.socket or self.state / "api.sock"
+
+    @model_validator(mode="after")
+    def _check_folders(self) -> Settings:
+        paths = [root.path for root in self.roots]
+        for index, path in enumerate(paths):
+            for other in paths[:index]:
+                if path.is_relative_to(other) or other.is_relative_to(path):
+                    raise ValueError(f"roots {path} and {other} overlap: name only the outer one")
+            for name, folder in (("output", self.output), ("state", self.state)):
+                if path.is_relative_to(folder):
+                    raise ValueError(
+                        f"root {path} lies in {name} {folder}: choose another folder for {name}"
+                    )
+        return self
+
+
+def find_config() -> Path | None:
+    """Return the configuration that is used when none is named."""
+    named = os.environ.get("FACEWATCHD_CONFIG")
+    candidates = [named] if named else list(_SEARCHED)
+    return next((p for p in (Path(c).expanduser() for c in candidates) if p.is_file()), None)
+
+
+def load(path: Path | None, overrides: dict[str, Any] | None = None) -> Settings:
+    """Read ``path`` (None: no file), lay ``overrides`` over it, and return the checked Settings.
+
+    Raises ConfigError, naming the key, its value and what is allowed.
+    """
+    source = str(path) if path else "the command line"
+    raw = _read(path) if path else {}
+    try:
+        return Settings.model_validate({**raw, **(overrides or {})})
+    except ValidationError as error:
+        lines = "\n".join(f"  {_explain(e)}" for e in error.errors(include_url=False))
+        raise ConfigError(
+            f"The configuration in {source} is not valid:\n{lines}",
+            "Mend it; config/facewatchd.yaml explains every setting. "
+            "Check with: facewatchd --check-config",
+        ) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"The configuration {path} cannot be read: {error}",
+            "Name another file with --config, or make this one readable.",
+        ) from error
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"The configuration {path} is not YAML: {error}",
+            "Mend the line named above; two spaces indent a level.",
+        ) from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(
+            f"The configuration {path} holds {type(content).__name__}, not settings.",
+            "Start from config/facewatchd.yaml.",
+        )
+    return content
+
+
+def _explain(error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"]) or "(all)"
+    if error["type"] == "extra_forbidden":
+        return f"{key}: there is no such setting"
+    if error["type"] == "missing":
+        return f"{key}: is required"
+    message = error["msg"].removeprefix("Value error, ")
+    value = "" if key == "(all)" else f" = {error['input']!r}"
+    return f"{key}{value}: {message}"

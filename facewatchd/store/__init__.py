@@ -1,0 +1,146 @@
+"""The store: SQLite, one writer.
+
+All SQL is in this package.  The pipeline's thread owns the one Store that writes; the API's
+threads open a Reader for each request.  WAL lets them read while it writes; ``synchronous=FULL``
+makes an acknowledged commit survive a power cut.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import sqlite_utils
+
+from facewatchd.errors import StoreError, StoreWriteError
+from facewatchd.store.faces import Faces
+from facewatchd.store.files import Files
+from facewatchd.store.links import Links
+from facewatchd.store.people import People
+from facewatchd.store.schema import migrations
+from facewatchd.store.views import Views
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["Store", "reading"]
+
+
+class Store:
+    """The one connection that writes, and the tables by subject."""
+
+    def __init__(self, path: Path, engine: str) -> None:
+        """Open or create the store at ``path`` for encodings of ``engine``, and migrate it.
+
+        Raises StoreError when it is damaged, of a newer version, or holds another engine's
+        encodings.
+        """
+        self.path = path
+        created = not path.exists()
+        if created:
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        self._db = sqlite3.connect(path, isolation_level=None)
+        try:
+            self._prepare(engine)
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise StoreError(
+                f"The store {path} cannot be opened: {error}.",
+                "Move it away to begin anew, or put a backup in its place.",
+            ) from error
+        except StoreError:
+            self._db.close()
+            raise
+        self.files = Files(self._db)
+        self.faces = Faces(self._db)
+        self.people = People(self._db)
+        self.links = Links(self._db)
+
+    def _prepare(self, engine: str) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute("PRAGMA foreign_keys = ON")
+        self._db.execute("PRAGMA secure_delete = ON")
+        self._db.execute("PRAGMA busy_timeout = 10000")
+        self._migrate()
+        self._check_engine(engine)
+
+    def _migrate(self) -> None:
+        db = sqlite_utils.Database(self._db)
+        known = {migration.name for migration in migrations.pending(_empty_database())}
+        newer = {migration.name for migration in migrations.applied(db)} - known
+        if newer:
+            raise StoreError(
+                f"The store {self.path} was made by a newer facewatchd"
+                f" (it knows {', '.join(sorted(newer))}).",
+                "Install that version again, or put a backup from before the upgrade in its place.",
+            )
+        migrations.apply(db)
+
+    def _check_engine(self, engine: str) -> None:
+        stored = self.fact("engine")
+        if stored is None:
+            with self.transaction():
+                self.set_fact("engine", engine)
+                self.set_fact("library", secrets.token_hex(16))
+        elif stored != engine:
+            raise StoreError(
+                f"The faces in {self.path} were encoded by {stored}, the configuration names"
+                f" {engine}; their encodings cannot be compared.",
+                "Name the old engine again (engine.encoder), or another state folder (state).",
+            )
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; after it the changes survive a power cut.
+
+        Raises StoreWriteError when the disk does not take them.
+        """
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                raise StoreWriteError(
+                    f"The store {self.path} cannot be written: {error}.",
+                    "Free space on its disk, or see why it fails, and start facewatchd again.",
+                ) from error
+            raise
+
+    def fact(self, name: str) -> str | None:
+        """Return a fact about the library as a whole."""
+        row = self._db.execute("SELECT value FROM facts WHERE name = ?", [name]).fetchone()
+        return row[0] if row else None
+
+    def set_fact(self, name: str, value: str) -> None:
+        """Remember a fact about the library as a whole."""
+        self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", [name, value])
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the store and close it."""
+        self._db.close()
+
+
+def _empty_database() -> sqlite_utils.Database:
+    return sqlite_utils.Database(memory=True)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Views]:
+    """Open the store for reading only, from any thread, while the daemon writes."""
+    db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
+    try:
+        db.execute("PRAGMA query_only = ON")
+        db.execute("PRAGMA busy_timeout = 10000")
+        db.execute("BEGIN")  # one snapshot for all that is asked
+        yield Views(db)
+    finally:
+        db.close()

@@ -1,0 +1,203 @@
+"""Photos by content, their faces and encodings, and who each face was given to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from facewatchd.model import Box
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from facewatchd.model import Candidate, Encoding, PhotoResult
+
+
+class AllFaces(NamedTuple):
+    """Every face, ordered by photo hash and box, as re-clustering reads it.
+
+    ``encodings`` is float32 (N, D); ``persons`` holds the person of each face or None.
+    """
+
+    ids: NDArray[np.int64]
+    photos: NDArray[np.int64]
+    persons: list[str | None]
+    encodings: NDArray[np.float32]
+
+
+class Member(NamedTuple):
+    """A face of a person, as the choice of a cover and of a folder needs it."""
+
+    face: int
+    photo: int
+    captured: float
+    quality: float
+    encoding: Encoding
+
+
+class Faces:
+    """Reads and writes ``photos``, ``faces`` and ``candidates``; transactions are the caller's."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def photo_of(self, content: bytes) -> int | None:
+        """Return the photo with this content hash."""
+        row = self._db.execute("SELECT id FROM photos WHERE hash = ?", [content]).fetchone()
+        return row[0] if row else None
+
+    def add(self, photo: PhotoResult, engine: str) -> tuple[int, list[int]]:
+        """Insert a photo with its faces, all doubtful yet; return its id and theirs."""
+        number = self._insert(
+            "INSERT INTO photos (hash, width, height, captured, captured_source)"
+            " VALUES (?, ?, ?, ?, ?)",
+            [photo.hash, photo.width, photo.height, photo.captured.at, photo.captured.source],
+        )
+        faces = [
+            self._insert(
+                "INSERT INTO faces (photo, box_left, box_top, box_right, box_bottom, quality,"
+                " engine, encoding) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [number, *face.box, face.quality, engine, face.encoding.astype("<f4").tobytes()],
+            )
+            for face in photo.faces
+        ]
+        return number, faces
+
+    def _insert(self, statement: str, values: list[object]) -> int:
+        number = self._db.execute(statement, values).lastrowid
+        if number is None:
+            raise AssertionError("an INSERT always has a row id")
+        return number
+
+    def give(self, face: int, look: int, similarity: float) -> None:
+        """Give a face to a look's person."""
+        self._db.execute(
+            "UPDATE faces SET look = ?, similarity = ? WHERE id = ?", [look, similarity, face]
+        )
+        self._db.execute("DELETE FROM candidates WHERE face = ?", [face])
+
+    def doubt(self, face: int, candidates: Sequence[Candidate]) -> None:
+        """Make a face doubtful, with its best candidates."""
+        self._db.execute("UPDATE faces SET look = NULL, similarity = NULL WHERE id = ?", [face])
+        self._db.execute("DELETE FROM candidates WHERE face = ?", [face])
+        self._db.executemany(
+            "INSERT INTO candidates VALUES (?, ?, ?)", [(face, *c) for c in candidates]
+        )
+
+    def set_presence(self, photo: int, now: float) -> None:
+        """Note whether any file still shows ``photo``; ``now`` is when it went missing."""
+        self._db.execute(
+            "UPDATE photos SET missing_since = CASE"
+            " WHEN EXISTS (SELECT 1 FROM files WHERE files.photo = photos.id) THEN NULL"
+            " ELSE coalesce(missing_since, ?) END WHERE id = ?",
+            [now, photo],
+        )
+
+    def missing_before(self, then: float) -> list[int]:
+        """Return the photos that have been missing since before ``then``."""
+        rows = self._db.execute("SELECT id FROM photos WHERE missing_since < ?", [then])
+        return [row[0] for row in rows]
+
+    def remove_photo(self, photo: int) -> None:
+        """Delete a photo with its faces and encodings."""
+        self._db.execute("DELETE FROM photos WHERE id = ?", [photo])
+
+    def given_in(self, photo: int) -> list[tuple[int, str, int, Encoding]]:
+        """Return (face, person, look, encoding) of the faces of ``photo`` that have a person."""
+        rows = self._db.execute(
+            "SELECT faces.id, person, look, encoding FROM faces JOIN looks ON looks.id = look"
+            " WHERE photo = ?",
+            [photo],
+        )
+        return [(face, person, look, _encoding(blob)) for face, person, look, blob in rows]
+
+    def people_near(self, photo: int) -> set[str]:
+        """Return everyone whose folders may show ``photo``: its people and its candidates."""
+        rows = self._db.execute(
+            "SELECT person FROM faces JOIN looks ON looks.id = look WHERE photo = ?"
+            " UNION SELECT person FROM faces JOIN candidates ON face = faces.id WHERE photo = ?",
+            [photo, photo],
+        )
+        return {row[0] for row in rows}
+
+    def count(self) -> int:
+        """Return how many faces there are."""
+        return int(self._db.execute("SELECT count(*) FROM faces").fetchone()[0])
+
+    def all(self) -> AllFaces:
+        """Return every face, ordered by photo hash and box: the same faces, the same order."""
+        rows = self._db.execute(
+            "SELECT faces.id, photo, person, encoding FROM faces"
+            " JOIN photos ON photos.id = photo LEFT JOIN looks ON looks.id = look"
+            " ORDER BY hash, box_left, box_top, box_right, box_bottom"
+        ).fetchall()
+        encodings = np.frombuffer(b"".join(row[3] for row in rows), dtype="<f4")
+        return AllFaces(
+            np.array([row[0] for row in rows], dtype=np.int64),
+            np.array([row[1] for row in rows], dtype=np.int64),
+            [row[2] for row in rows],
+            encodings.reshape(len(rows), -1) if rows else encodings.reshape(0, 0),
+        )
+
+    def of_person(self, person: str) -> list[Member]:
+        """Return the faces of ``person`` in photos that are present, oldest photo first."""
+        rows = self._db.execute(
+            "SELECT faces.id, photo, captured, quality, encoding FROM faces"
+            " JOIN looks ON looks.id = look JOIN photos ON photos.id = photo"
+            " WHERE person = ? AND missing_since IS NULL ORDER BY captured, hash",
+            [person],
+        )
+        return [
+            Member(face, photo, captured, quality, _encoding(blob))
+            for face, photo, captured, quality, blob in rows
+        ]
+
+    def place(self, face: int) -> tuple[bytes, bytes, Box] | None:
+        """Return (path, photo hash, box) of a face, or None if no file shows it any more."""
+        row = self._db.execute(
+            "SELECT path, hash, box_left, box_top, box_right, box_bottom FROM faces"
+            " JOIN photos ON photos.id = faces.photo JOIN files ON files.photo = photos.id"
+            " WHERE faces.id = ? ORDER BY path LIMIT 1",
+            [face],
+        ).fetchone()
+        return (row[0], row[1], Box(*row[2:])) if row else None
+
+    def added_after(self, known: NDArray[np.int64]) -> dict[int, list[tuple[int, Encoding]]]:
+        """Return, by photo, the (face, encoding) of faces added since ``known`` was read."""
+        newest = int(known.max(initial=0))
+        by_photo: dict[int, list[tuple[int, Encoding]]] = {}
+        rows = self._db.execute(
+            "SELECT photo, id, encoding FROM faces WHERE id > ? ORDER BY id", [newest]
+        )
+        for photo, face, blob in rows:
+            by_photo.setdefault(photo, []).append((face, _encoding(blob)))
+        return by_photo
+
+    def give_all(self, look: int, faces: Iterable[tuple[int, float]]) -> None:
+        """Give each (face, similarity) to ``look``."""
+        entries = list(faces)
+        self._db.executemany(
+            "UPDATE faces SET look = ?, similarity = ? WHERE id = ?",
+            [(look, similarity, face) for face, similarity in entries],
+        )
+        self._db.executemany(
+            "DELETE FROM candidates WHERE face = ?", [(face,) for face, _ in entries]
+        )
+
+    def doubt_look(self, look: int) -> None:
+        """Make every face of ``look`` doubtful."""
+        self._db.execute("UPDATE faces SET look = NULL, similarity = NULL WHERE look = ?", [look])
+
+    def doubt_all(self, faces: Iterable[int]) -> None:
+        """Make each of ``faces`` doubtful, without candidates yet."""
+        rows = [(face,) for face in faces]
+        self._db.executemany("UPDATE faces SET look = NULL, similarity = NULL WHERE id = ?", rows)
+        self._db.executemany("DELETE FROM candidates WHERE face = ?", rows)
+
+
+def _encoding(blob: bytes) -> Encoding:
+    return np.frombuffer(blob, dtype="<f4")

@@ -1,0 +1,103 @@
+"""The tables of the store, as migrations that are never edited once released."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_utils import Migrations
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+migrations = Migrations("facewatchd")
+
+
+@migrations(name="0001_library")
+def _library(db: Database) -> None:
+    """Files in roots, photos by content, faces, people with their looks, links made."""
+    for statement in _LIBRARY.split(";"):
+        db.execute(statement)
+
+
+_LIBRARY = """
+CREATE TABLE facts (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE photos (
+    id INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    captured REAL NOT NULL,
+    captured_source TEXT NOT NULL,
+    missing_since REAL
+);
+
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY,
+    path BLOB NOT NULL UNIQUE,
+    folder BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'done', 'failed', 'unsupported')),
+    reason TEXT,
+    tries INTEGER NOT NULL DEFAULT 0,
+    captured REAL NOT NULL,
+    dated INTEGER NOT NULL DEFAULT 0,
+    photo INTEGER REFERENCES photos
+);
+CREATE INDEX files_by_folder ON files (folder);
+CREATE INDEX files_by_state ON files (state, captured DESC);
+CREATE INDEX files_undated ON files (folder, path) WHERE state = 'pending' AND NOT dated;
+CREATE INDEX files_by_photo ON files (photo);
+CREATE INDEX files_by_inode ON files (inode, size);
+
+CREATE TABLE people (
+    id TEXT PRIMARY KEY,
+    number INTEGER UNIQUE,
+    cover INTEGER
+) WITHOUT ROWID;
+
+CREATE TABLE looks (
+    id INTEGER PRIMARY KEY,
+    person TEXT NOT NULL REFERENCES people ON DELETE CASCADE,
+    centroid BLOB NOT NULL,
+    count INTEGER NOT NULL,
+    spread REAL NOT NULL
+);
+CREATE INDEX looks_by_person ON looks (person);
+
+CREATE TABLE faces (
+    id INTEGER PRIMARY KEY,
+    photo INTEGER NOT NULL REFERENCES photos ON DELETE CASCADE,
+    box_left INTEGER NOT NULL,
+    box_top INTEGER NOT NULL,
+    box_right INTEGER NOT NULL,
+    box_bottom INTEGER NOT NULL,
+    quality REAL NOT NULL,
+    engine TEXT NOT NULL,
+    encoding BLOB NOT NULL,
+    look INTEGER REFERENCES looks,
+    similarity REAL
+);
+CREATE INDEX faces_by_photo ON faces (photo);
+CREATE INDEX faces_by_look ON faces (look);
+
+CREATE TABLE candidates (
+    face INTEGER NOT NULL REFERENCES faces ON DELETE CASCADE,
+    person TEXT NOT NULL REFERENCES people ON DELETE CASCADE,
+    similarity REAL NOT NULL,
+    PRIMARY KEY (face, person)
+) WITHOUT ROWID;
+CREATE INDEX candidates_by_person ON candidates (person);
+
+CREATE TABLE links (
+    path BLOB PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('link', 'file', 'folder')),
+    target BLOB NOT NULL,
+    digest BLOB
+) WITHOUT ROWID
+"""

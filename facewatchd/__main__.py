@@ -1,0 +1,5 @@
+"""``python -m facewatchd``: the daemon."""
+
+from facewatchd.daemon import main
+
+main()

@@ -1,0 +1,211 @@
+"""Re-clustering: when it is due, the process that does it, and what its result changes."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from facewatchd.assign import Looks, candidates
+from facewatchd.child import Child
+from facewatchd.clustering.matching import match
+from facewatchd.model import Look
+from facewatchd.regroup import Grouping as Result
+from facewatchd.regroup import Refusal, Snapshot
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from numpy.typing import NDArray
+
+    from facewatchd.config import Settings
+    from facewatchd.pipeline.clock import Clock
+    from facewatchd.pipeline.encoding import Encoding
+    from facewatchd.pipeline.publishing import Publishing
+    from facewatchd.plugins import Scale
+    from facewatchd.store import Store
+    from facewatchd.store.faces import AllFaces
+
+MIN_SAMPLES = 2
+GROWTH = 0.05  # a run is due when this share of all faces is new
+MOST_OF_THE_TIME = 0.1  # runs that new faces ask for take at most this share of the time
+_BLOCK = 1024
+_CLOSES_WITHIN = 5.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Run:
+    child: Child
+    faces: AllFaces
+    new_faces: int
+
+
+class Grouping:
+    """Runs the clustering in a process of its own and gives its clusters to people."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        encoding: Encoding,
+        publishing: Publishing,
+        clock: Clock,
+        scale: Scale,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._encoding = encoding
+        self._publishing = publishing
+        self._clock = clock
+        self._scale = scale
+        self._run: _Run | None = None
+        self._requested = False
+        self._not_before = clock.monotonic()
+        at, seconds = store.fact("clustered_at"), store.fact("clustered_seconds")
+        self.last = float(at) if at else None
+        self.last_seconds = float(seconds) if seconds else None
+        self._clustered = int(store.fact("clustered_faces") or 0)
+        encoding.new_faces = max(0, store.faces.count() - self._clustered)
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is under way."""
+        return self._run is not None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way or has been asked for."""
+        return self.running or self._requested
+
+    @property
+    def next(self) -> float:
+        """Return when the interval's next run is due, as wall time."""
+        return (self.last or self._clock.time()) + self._settings.recluster.interval
+
+    def request(self) -> None:
+        """Ask for a run as soon as none is under way."""
+        self._requested = True
+
+    def connections(self) -> list[Connection]:
+        """Return what to wait on for the end of a run."""
+        return [self._run.child.connection] if self._run else []
+
+    def step(self, *, backlog: bool) -> None:
+        """Start a run when one is due, and take in the result of one that ended."""
+        if self._run is None:
+            if self._is_due(backlog=backlog):
+                self._start()
+        elif self._run.child.connection.poll():
+            self._finish(self._run)
+
+    def close(self) -> None:
+        """End a run under way; what it would have said is lost, nothing else."""
+        if self._run is not None:
+            self._run.child.kill()
+            self._run.child.close(_CLOSES_WITHIN)
+            self._run = None
+
+    def _is_due(self, *, backlog: bool) -> bool:
+        if self._requested:
+            return True
+        if not backlog and self._store.fact("first_backlog") is None:
+            with self._store.transaction():
+                self._store.set_fact("first_backlog", "done")
+            return self._encoding.new_faces > 0
+        enough = max(self._settings.recluster.new_faces, GROWTH * self._clustered)
+        if self._encoding.new_faces >= enough:
+            return self._clock.monotonic() >= self._not_before
+        return self.last is not None and self._clock.time() >= self.next
+
+    def _start(self) -> None:
+        self._requested = False
+        faces = self._store.faces.all()
+        settings = self._settings
+        child = Child("facewatchd.regroup", threads=None)
+        child.send(
+            Snapshot(
+                encodings=faces.encodings,
+                photos=faces.photos,
+                eps=settings.recluster.eps or self._scale.eps,
+                min_samples=MIN_SAMPLES,
+                merge=settings.recluster.merge or self._scale.merge,
+                similarity=settings.similarity,
+            )
+        )
+        self._run = _Run(child, faces, self._encoding.new_faces)
+
+    def _finish(self, run: _Run) -> None:
+        try:
+            result = run.child.connection.recv()
+        except (EOFError, ConnectionError):
+            result = None
+        run.child.close(_CLOSES_WITHIN)
+        self._run = None
+        if isinstance(result, Result):
+            self._not_before = self._clock.monotonic() + result.seconds / MOST_OF_THE_TIME
+            with self._store.transaction():
+                self._apply(run.faces, result.labels)
+                self._remember(run, result.seconds)
+            self._encoding.new_faces -= run.new_faces
+            self._publishing.touch_all()
+        else:
+            reason = result.reason if isinstance(result, Refusal) else run.child.end_in_words()
+            log.error("Re-clustering %s; it is tried again at the next occasion.", reason)
+            self._not_before = self._clock.monotonic() + 600
+            self.last = self._clock.time()
+
+    def _remember(self, run: _Run, seconds: float) -> None:
+        self.last, self.last_seconds = self._clock.time(), seconds
+        self._clustered = len(run.faces.ids)
+        self._store.set_fact("clustered_at", str(self.last))
+        self._store.set_fact("clustered_seconds", str(seconds))
+        self._store.set_fact("clustered_faces", str(self._clustered))
+
+    def _apply(self, faces: AllFaces, labels: NDArray[np.int64]) -> None:
+        """Make the people what the run found, each keeping id and folder where it overlaps."""
+        kept = match(labels, faces.persons)
+        later = self._store.faces.added_after(faces.ids)
+        for face in (face for added in later.values() for face, _ in added):
+            self._store.faces.doubt(face, ())
+        self._store.faces.doubt_all(faces.ids[labels < 0].tolist())
+        for label in range(int(labels.max(initial=-1)) + 1):
+            members = np.flatnonzero(labels == label)
+            self._fill(kept.get(label) or self._store.people.create(), faces, members)
+        self._remove_others(faces, kept)
+        self._encoding.looks = Looks(self._store.people.looks())
+        self._find_candidates(faces, labels)
+        for added in later.values():
+            numbers, encodings = zip(*added, strict=True)
+            self._encoding.place(list(numbers), np.stack(encodings))
+        self._store.people.forget_covers()
+
+    def _fill(self, person: str, faces: AllFaces, members: NDArray[np.int64]) -> None:
+        """Make the one look of ``person`` hold just ``members``."""
+        encodings = faces.encodings[members].astype(np.float64)
+        centroid = encodings.mean(axis=0)
+        distances = np.linalg.norm(encodings - centroid, axis=1)
+        look = self._store.people.look_of(person) or self._store.people.add_look(person)
+        spread = float(np.mean(distances**2))
+        self._store.people.save_look(Look(look, person, centroid, len(members), spread))
+        self._store.faces.give_all(
+            look, zip(faces.ids[members].tolist(), (1.0 - distances).tolist(), strict=True)
+        )
+
+    def _remove_others(self, faces: AllFaces, kept: dict[int, str]) -> None:
+        for person in {p for p in faces.persons if p} - set(kept.values()):
+            self._store.people.remove(person)
+
+    def _find_candidates(self, faces: AllFaces, labels: NDArray[np.int64]) -> None:
+        doubtful = np.flatnonzero(labels < 0)
+        for start in range(0, len(doubtful), _BLOCK):
+            block = doubtful[start : start + _BLOCK]
+            found = candidates(
+                faces.encodings[block], self._encoding.looks, floor=self._scale.floor
+            )
+            for face, nearest in zip(faces.ids[block].tolist(), found, strict=True):
+                if nearest:
+                    self._store.faces.doubt(face, nearest)

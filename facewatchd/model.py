@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:  # the client imports this module and starts without numpy
+    import os
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -58,6 +60,11 @@ class FileStat:
     size: int
     mtime_ns: int
     inode: int
+
+    @classmethod
+    def of(cls, path: bytes, stat: os.stat_result) -> FileStat:
+        """Return what identifies an unchanged file; the inode is cut to SQLite's 63 bits."""
+        return cls(path, stat.st_size, stat.st_mtime_ns, stat.st_ino & (2**63 - 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Detectors and encoders, one file each, found by their names through entry points."""

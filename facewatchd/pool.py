@@ -1,0 +1,221 @@
+"""The parent's side of the workers: hands out tasks, and learns how each one ends.
+
+A crash, a hang or exhausted memory ends one task and one worker.  The pool counts no tries: it says
+Lost, and whoever submitted the task decides.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from facewatchd.child import Child
+from facewatchd.errors import FacewatchError, PluginError
+from facewatchd.model import Answer, Hashed, Lost, NotReady, Ready, Task, WorkerSettings
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+_ABANDONED_AFTER = 5.0  # seconds after SIGKILL: only a process stuck in the kernel lives so long
+_KILLED_BY_KERNEL = "SIGKILL"
+
+log = logging.getLogger(__name__)
+
+
+class Outcome(NamedTuple):
+    """A task and what became of it.  After Hashed the task goes on: ``Pool.answer`` it."""
+
+    task: Task
+    answer: Answer
+
+
+@dataclass(slots=True, eq=False)
+class _Worker:
+    child: Child
+    task: Task | None
+    since: float  # when the task, or the idleness, began
+    ready: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Ending:
+    child: Child
+    kill_at: float
+    abandon_at: float
+
+
+class Pool:
+    """Up to ``size`` worker processes, started on demand and ended after ``idle_seconds``.
+
+    All times are ``time.monotonic()``, given by the caller; a task that takes longer than
+    ``seconds`` is Lost.  The thread that calls ``submit`` must outlive the pool (see Child).
+    """
+
+    def __init__(
+        self, size: int, settings: WorkerSettings, seconds: float, idle_seconds: float = 30.0
+    ) -> None:
+        self._size = size
+        self._settings = settings
+        self._seconds = seconds
+        self._idle_seconds = idle_seconds
+        self._workers: list[_Worker] = []
+        self._ending: list[_Ending] = []
+        self._now = 0.0
+
+    @property
+    def free(self) -> int:
+        """How many tasks can be submitted now.
+
+        Workers that do not die count once there are more of them than ``size``, so that dead
+        storage cannot pile up processes without end.
+        """
+        return max(0, self._size - self.busy - max(0, len(self._ending) - self._size))
+
+    @property
+    def busy(self) -> int:
+        """How many tasks are under way."""
+        return sum(worker.task is not None for worker in self._workers)
+
+    def submit(self, task: Task, now: float) -> None:
+        """Give ``task`` to a worker; only when ``free``."""
+        if not self.free:
+            raise RuntimeError("no worker is free")
+        idle = next((worker for worker in self._workers if worker.task is None), None)
+        worker = idle or self._start(now)
+        worker.task, worker.since = task, now
+        self._send(worker, task)
+
+    def connections(self) -> list[Connection[Any, Any]]:
+        """Return what ``multiprocessing.connection.wait`` should wait on between two steps."""
+        return [worker.child.connection for worker in self._workers]
+
+    def answer(self, task: Task, *, encode: bool) -> None:
+        """Tell the worker that hashed ``task`` to go on with it, or that its photo is known."""
+        worker = next((worker for worker in self._workers if worker.task is task), None)
+        if worker is None:  # it died meanwhile; the next step says Lost, or has said so
+            return
+        self._send(worker, encode)
+        if not encode:
+            worker.task, worker.since = None, self._now
+
+    def step(self, now: float) -> list[Outcome]:
+        """Read what has arrived, enforce limits, end idle workers; return what became of tasks.
+
+        PluginError when a worker cannot load its engine: no other worker could.
+        """
+        self._now = now
+        outcomes = [outcome for worker in list(self._workers) for outcome in self._hear(worker)]
+        for worker in list(self._workers):
+            outcomes += self._check_time(worker)
+        self._bury()
+        return outcomes
+
+    def close(self, seconds: float = _ABANDONED_AFTER) -> None:
+        """End all workers within ``seconds``; those that do not die by then are abandoned."""
+        children = [worker.child for worker in self._workers]
+        children += [each.child for each in self._ending]
+        self._workers, self._ending = [], []
+        for child in children:
+            child.kill()
+        deadline = time.monotonic() + seconds
+        for child in children:
+            if not child.close(max(0.0, deadline - time.monotonic())):
+                log.warning("worker %d does not end; it is abandoned", child.pid)
+
+    def _start(self, now: float) -> _Worker:
+        worker = _Worker(Child("facewatchd.worker"), None, now)
+        self._workers.append(worker)
+        self._send(worker, self._settings)
+        return worker
+
+    def _send(self, worker: _Worker, message: object) -> None:
+        try:
+            worker.child.send(message)
+        except OSError:
+            log.debug("worker %d has gone; the next step finds out how", worker.child.pid)
+
+    def _hear(self, worker: _Worker) -> list[Outcome]:
+        outcomes = []
+        try:
+            while worker.child.connection.poll():
+                outcomes += self._take(worker, worker.child.connection.recv())
+                if worker not in self._workers:
+                    break
+        except (EOFError, OSError):
+            outcomes += self._died(worker)
+        return outcomes
+
+    def _take(self, worker: _Worker, message: Answer | Ready | NotReady) -> list[Outcome]:
+        if isinstance(message, NotReady):
+            self._end(worker, kill=True)
+            raise PluginError(message.title, message.remedy)
+        if isinstance(message, Ready):
+            worker.ready, worker.since = True, self._now
+            return []
+        if isinstance(message, Lost):
+            return self._lost(worker, message.reason)
+        assert worker.task is not None  # noqa: S101 - a worker speaks only when asked
+        outcome = Outcome(worker.task, message)
+        if not isinstance(message, Hashed):
+            worker.task, worker.since = None, self._now
+        return [outcome]
+
+    def _died(self, worker: _Worker) -> list[Outcome]:
+        how = worker.child.end_in_words()
+        if not worker.ready:
+            self._end(worker, kill=True)
+            raise self._no_start(how)
+        return self._lost(worker, f"The process that read it {how}.")
+
+    def _check_time(self, worker: _Worker) -> list[Outcome]:
+        spent = self._now - worker.since
+        if worker.task is None:
+            if spent > self._idle_seconds:
+                self._end(worker, kill=False)
+        elif spent > self._seconds:
+            if not worker.ready:
+                self._end(worker, kill=True)
+                raise self._no_start(f"was not ready after {self._seconds:g} seconds")
+            return self._lost(
+                worker, f"It took longer than {self._seconds:g} seconds (limits.seconds)."
+            )
+        return []
+
+    def _lost(self, worker: _Worker, reason: str) -> list[Outcome]:
+        task = worker.task
+        self._end(worker, kill=True)
+        return [] if task is None else [Outcome(task, Lost(reason))]
+
+    def _no_start(self, how: str) -> FacewatchError:
+        title = (
+            f"A worker {how} while it loaded detector {self._settings.detector!r} and encoder "
+            f"{self._settings.encoder!r}."
+        )
+        if _KILLED_BY_KERNEL in how or "not ready" in how:
+            return FacewatchError(title, "Free some memory or load, then start facewatchd again.")
+        return PluginError(
+            title,
+            "Its last words are in the log. SIGILL means that this build of dlib needs a newer "
+            "processor: build dlib from source (pip install --no-binary :all: dlib).",
+        )
+
+    def _end(self, worker: _Worker, *, kill: bool) -> None:
+        """Close the connection, which ends an idle worker, and leave the rest to later steps."""
+        self._workers.remove(worker)
+        worker.child.connection.close()
+        if kill:
+            worker.child.kill()
+        kill_at = self._now + _ABANDONED_AFTER
+        self._ending.append(_Ending(worker.child, kill_at, kill_at + _ABANDONED_AFTER))
+
+    def _bury(self) -> None:
+        """Reap the dead; kill the ones that linger, and say so when that does not help."""
+        self._ending = [each for each in self._ending if each.child.alive]
+        for each in self._ending:
+            if self._now >= each.kill_at:
+                each.child.kill()
+            if self._now >= each.abandon_at:
+                log.warning("worker %d does not end: is its storage dead?", each.child.pid)
+                each.abandon_at = float("inf")

@@ -1,0 +1,215 @@
+"""A worker process: read -> hash -> decode -> detect -> encode one photo.  It knows no database.
+
+Run as ``python -m facewatchd.worker FD`` by the pool.  It is told its settings first, answers Ready
+when its engine is loaded, and then does one task at a time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import resource
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from facewatchd import plugins
+from facewatchd.child import serve
+from facewatchd.decode import capture_date, decode, open_photo, read_capture_date, square
+from facewatchd.engines.quality import quality
+from facewatchd.errors import PhotoError, PluginError
+from facewatchd.model import (
+    Answer,
+    Box,
+    CropFace,
+    Cropped,
+    Dated,
+    DatePhotos,
+    Face,
+    FileStat,
+    Hashed,
+    Lost,
+    NotReady,
+    PhotoChanged,
+    PhotoFailed,
+    PhotoRead,
+    PhotoResult,
+    ReadPhoto,
+    Ready,
+    WorkerSettings,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from multiprocessing.connection import Connection
+
+    from facewatchd.decode import Picture
+
+_HASH_SIZE = 16
+_MIB = 1 << 20
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}  # ELOOP: a symlink; ENXIO: a pipe
+
+
+class _ChangedError(Exception):
+    """The file is not, or no longer, what the scan saw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """The engine, its settings, and the tasks it can do."""
+
+    settings: WorkerSettings
+    detector: plugins.Detector
+    encoder: plugins.Encoder
+    connection: Connection[Any, Any]
+
+    def do(self, task: DatePhotos | ReadPhoto | CropFace) -> Answer | None:
+        """Return the answer to ``task``; None when the pool wants no more of it."""
+        try:
+            with _quiet():
+                match task:
+                    case DatePhotos(files):
+                        return Dated(tuple(_dates(files)))
+                    case ReadPhoto():
+                        return self._read(task)
+                    case CropFace():
+                        return self._crop(task)
+        except PhotoError as error:
+            return PhotoFailed(error.title, error.remedy)
+        except _ChangedError:
+            return PhotoChanged()
+        except MemoryError:
+            return Lost(f"It needed more than {self.settings.memory_mb:,} MB (limits.memory_mb).")
+
+    def _read(self, task: ReadPhoto) -> Answer | None:
+        data = _bytes(task.path, self.settings.file_mb, task.stat)
+        digest = _hash(data)
+        self.connection.send(Hashed(digest))
+        if not self.connection.recv():
+            return None
+        picture = decode(data, self.settings.longest_side, self.settings.megapixels)
+        captured = capture_date(picture.taken, task.path, task.stat.mtime_ns / 1e9, now=time.time())
+        faces = tuple(self._faces(picture))
+        return PhotoRead(PhotoResult(digest, picture.width, picture.height, captured, faces))
+
+    def _faces(self, picture: Picture) -> list[Face]:
+        pixels = picture.pixels
+        found = self.detector.detect(pixels)
+        encodings = self.encoder.encode(pixels, [each.box for each in found])
+        faces = [
+            Face(
+                _in_original(each.box, picture),
+                quality(pixels, each.box, each.confidence),
+                encoding,
+            )
+            for each, encoding in zip(found, encodings, strict=True)
+        ]
+        return sorted(faces, key=lambda face: face.box)
+
+    def _crop(self, task: CropFace) -> Answer:
+        data = _bytes(task.path, self.settings.file_mb)
+        if _hash(data) != task.hash:
+            raise _ChangedError
+        return Cropped(square(data, task.box, task.side, self.settings.megapixels))
+
+
+def main(fd: int) -> None:
+    """Serve the pool at the other end of ``fd`` until it closes the connection."""
+    with serve(fd) as connection:
+        settings: WorkerSettings = connection.recv()
+        try:
+            detector = plugins.detector(settings.detector)(settings.longest_side)
+            encoder = plugins.encoder(settings.encoder)()
+        except PluginError as error:
+            connection.send(NotReady(error.title, error.remedy))
+            return
+        worker = Worker(settings, detector, encoder, connection)
+        _limit_memory(settings.memory_mb)
+        connection.send(Ready())
+        while True:
+            answer = worker.do(connection.recv())
+            if answer is not None:
+                connection.send(answer)
+            ctypes.CDLL(None).malloc_trim(0)  # or an idle worker keeps what its largest photo took
+
+
+def _dates(files: tuple[tuple[int, bytes], ...]) -> Iterator[tuple[int, Any]]:
+    now = time.time()
+    for file, path in files:
+        try:
+            yield file, read_capture_date(path, now)
+        except OSError:  # vanished, or not to be read: reading it tells
+            continue
+
+
+def _bytes(path: bytes, file_mb: float, stat: FileStat | None = None) -> bytes:
+    """Return the content of a photo; _ChangedError when it is not, or does not stay, ``stat``."""
+    try:
+        with open_photo(path) as file:
+            before = FileStat.of(path, os.fstat(file.fileno()))
+            if stat not in (None, before):
+                raise _ChangedError
+            _check_size(before.size, file_mb)
+            data = b"".join(iter(lambda: file.read(16 * _MIB), b""))
+            after = FileStat.of(path, os.fstat(file.fileno()))
+            if len(data) != before.size or after != before:
+                raise _ChangedError
+            return data
+    except OSError as error:
+        if error.errno in _GONE or isinstance(error, FileNotFoundError):
+            raise _ChangedError from error
+        raise PhotoError(
+            f"The file cannot be read: {error.strerror}.",
+            "Let the account that facewatchd runs as read it, and check the disk it is on.",
+        ) from error
+
+
+def _check_size(size: int, file_mb: float) -> None:
+    if size > file_mb * 1e6:
+        raise PhotoError(
+            f"The file has {size / 1e6:,.0f} MB; the limit is {file_mb:,g} (limits.file_mb).",
+            "Raise limits.file_mb if it is a real photo.",
+        )
+
+
+def _hash(data: bytes) -> bytes:
+    return blake2b(data, digest_size=_HASH_SIZE).digest()
+
+
+def _in_original(box: Box, picture: Picture) -> Box:
+    left, top, right, bottom = (round(edge * picture.scale) for edge in box)
+    return Box(left, top, min(right, picture.width), min(bottom, picture.height))
+
+
+def _limit_memory(megabytes: int) -> None:
+    """Let this process take ``megabytes`` more than it has now.
+
+    RLIMIT_DATA counts what is written to (heap, private maps), where RLIMIT_AS would also count
+    address space that libraries only reserve.
+    """
+    with open("/proc/self/status", encoding="ascii") as status:
+        in_use = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData:"))
+    limit = in_use + megabytes * _MIB
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep C libraries off stderr: libtiff writes there what comes back as an error anyway."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

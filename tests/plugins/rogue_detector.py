@@ -1,0 +1,52 @@
+"""Detectors that misbehave, for the tests of the worker pool: the picture's width says how."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from facewatchd.errors import PluginError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from facewatchd.model import Detection
+
+
+class RogueDetector:
+    name = "rogue"
+    version = "1"
+
+    def __init__(self, longest_side: int) -> None:
+        self.longest_side = longest_side
+
+    def detect(self, pixels: NDArray[np.uint8]) -> list[Detection]:
+        match pixels.shape[1]:
+            case 101:  # crash
+                ctypes.string_at(0)
+            case 102:  # hang
+                time.sleep(3600)
+            case 103:  # exhaust memory
+                np.ones(10**10, np.uint8)
+            case 104:  # a bug
+                raise ZeroDivisionError
+            case 105:  # what the kernel does when memory is out
+                os.kill(os.getpid(), signal.SIGKILL)
+        return []
+
+
+class DiesAtStart(RogueDetector):
+    def __init__(self, longest_side: int) -> None:
+        super().__init__(longest_side)
+        os.kill(os.getpid(), signal.SIGILL)
+
+
+class Refuses(RogueDetector):
+    def __init__(self, longest_side: int) -> None:
+        super().__init__(longest_side)
+        raise PluginError("The weights are missing.", "Install them.")

@@ -1,0 +1,131 @@
+"""The recipe: pure cores by DBSCAN, joined by average linkage, one face a photo, then leftovers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from facewatchd.clustering.dbscan import dbscan
+from facewatchd.clustering.linkage import average_linkage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_BLOCK = 1024
+
+
+def group(
+    encodings: NDArray[np.float32],
+    photos: NDArray[np.int64],
+    *,
+    eps: float,
+    min_samples: int,
+    merge: float,
+    similarity: float,
+) -> NDArray[np.int64]:
+    """Return the cluster of each face, int64 (N,), numbered from 0 by first face; -1 is none.
+
+    ``encodings`` is float32 (N, D); ``photos`` (N,) numbers the photo of each face.  ``eps`` and
+    ``merge`` are L2 distances (DBSCAN's radius, and the root of the mean squared distance up to
+    which groups are joined), ``similarity`` is 1 - L2.  No cluster has two faces of one photo, or
+    one face alone.  The result depends on the input alone; exact ties go to the earlier face, so
+    callers order faces by something lasting.  ValueError when shapes differ or an encoding is not
+    finite.
+    """
+    _check(encodings, photos)
+    cores = dbscan(encodings, eps, min_samples)
+    joined = average_linkage(encodings, cores, merge)
+    clusters = _without_singles(_one_face_a_photo(encodings, joined, photos))
+    return _by_first_face(_with_leftovers(encodings, clusters, photos, 1.0 - similarity))
+
+
+def _check(encodings: NDArray[np.float32], photos: NDArray[np.int64]) -> None:
+    if encodings.ndim != 2 or photos.shape != encodings.shape[:1]:  # noqa: PLR2004 - a matrix
+        raise ValueError(
+            f"encodings must be (N, D) and photos (N,), not {encodings.shape} and {photos.shape}"
+        )
+    if not np.isfinite(encodings).all():
+        bad = np.flatnonzero(~np.isfinite(encodings).all(axis=1))
+        raise ValueError(f"{len(bad)} encodings are not finite, the first is number {bad[0]}")
+
+
+def _one_face_a_photo(
+    encodings: NDArray[np.float32], labels: NDArray[np.int64], photos: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Release all faces of a photo but the one nearest to the centroid of their cluster."""
+    numbers, cluster = np.unique(labels, return_inverse=True)
+    centroids = _centroids(encodings, cluster, len(numbers))
+    distances = np.linalg.norm(encodings - centroids[cluster], axis=1)
+    return np.where(_nearest_of_photo(cluster, photos, distances), cluster, -1)
+
+
+def _without_singles(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Release every face that is alone in its cluster, and close the gaps in the numbers."""
+    sizes = np.bincount(labels[labels >= 0], minlength=1)
+    return _by_first_face(np.where((labels >= 0) & (sizes[labels] > 1), labels, -1))
+
+
+def _with_leftovers(
+    encodings: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    photos: NDArray[np.int64],
+    distance: float,
+) -> NDArray[np.int64]:
+    """Give each face that is in no cluster to the nearest centroid, without moving it.
+
+    It must be within ``distance``, the photo must have no face there, and of several left over
+    from one photo the nearest goes.
+    """
+    left = np.flatnonzero(labels < 0)
+    if len(left) in (0, len(labels)):
+        return labels
+    members = labels >= 0
+    centroids = _centroids(encodings[members], labels[members], int(labels.max()) + 1)
+    nearest, away = _nearest_centroid(encodings[left], centroids)
+    asked = labels.copy()
+    asked[left[away <= distance]] = nearest[away <= distance]
+    rank = np.full(len(labels), -1.0)  # members come before everyone who asks
+    rank[left] = away
+    return np.where(_nearest_of_photo(asked, photos, rank), asked, -1)
+
+
+def _nearest_of_photo(
+    labels: NDArray[np.int64], photos: NDArray[np.int64], distances: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Mark of all faces with equal label and photo the nearest, the first one on a tie."""
+    order = np.lexsort((distances, photos, labels))
+    same = (np.diff(labels[order]) == 0) & (np.diff(photos[order]) == 0)
+    marks = np.ones(len(labels), dtype=np.bool_)
+    marks[order[1:][same]] = False
+    return marks
+
+
+def _centroids(
+    encodings: NDArray[np.float32], labels: NDArray[np.int64], count: int
+) -> NDArray[np.float64]:
+    """Return the means (count, D) of the faces labelled 0, 1, …; every label occurs."""
+    faces = encodings[np.argsort(labels, kind="stable")].astype(np.float64)
+    sizes = np.bincount(labels, minlength=count)
+    return np.asarray(np.add.reduceat(faces, np.cumsum(sizes) - sizes) / sizes[:, None])
+
+
+def _nearest_centroid(
+    encodings: NDArray[np.float32], centroids: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return for each face the number of the nearest centroid and the distance to it."""
+    squares = np.einsum("ld,ld->l", centroids, centroids)
+    nearest = np.empty(len(encodings), dtype=np.int64)
+    for start in range(0, len(encodings), _BLOCK):
+        block = encodings[start : start + _BLOCK].astype(np.float64)
+        nearest[start : start + _BLOCK] = (squares - 2.0 * (block @ centroids.T)).argmin(axis=1)
+    return nearest, np.linalg.norm(encodings - centroids[nearest], axis=1)
+
+
+def _by_first_face(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number clusters 0, 1, … in the order of their first faces; -1 stays."""
+    found, first, member = np.unique(labels, return_index=True, return_inverse=True)
+    named = found >= 0
+    numbers = np.full(len(found), -1)
+    numbers[np.flatnonzero(named)[np.argsort(first[named])]] = np.arange(np.count_nonzero(named))
+    return numbers[member]

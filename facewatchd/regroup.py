@@ -1,0 +1,83 @@
+"""A process of its own that clusters all faces once, so that the daemon goes on meanwhile.
+
+The daemon imports the messages from here and stays free of scikit-learn: only the process that
+clusters loads it, and gives its memory back by ending.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from facewatchd.child import serve
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """All faces of one engine, and how to cluster them (see `clustering.recipe.group`).
+
+    ``encodings`` float32 (N, D) and ``photos`` int64 (N,), which numbers the photo of each face,
+    come in an order that lasts (photo hash, then box), because it decides ties.
+    """
+
+    encodings: NDArray[np.float32]
+    photos: NDArray[np.int64]
+    eps: float
+    min_samples: int
+    merge: float
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grouped:
+    """The cluster of each face of a task, int64 (N,), -1 for none; ``seconds`` is what it took."""
+
+    labels: NDArray[np.int64]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a task cannot be done, as the end of a sentence that starts with "Re-clustering"."""
+
+    reason: str
+
+
+def cluster(task: Task) -> Grouped | Refused:
+    """Do a task, or say why it cannot be done."""
+    from facewatchd.clustering.recipe import group  # noqa: PLC0415 - the daemon imports this module
+
+    start = time.monotonic()
+    try:
+        labels = group(
+            task.encodings,
+            task.photos,
+            eps=task.eps,
+            min_samples=task.min_samples,
+            merge=task.merge,
+            similarity=task.similarity,
+        )
+    except ValueError as cause:
+        return Refused(f"refused the faces it was given: {cause}")
+    except MemoryError:
+        return Refused(f"of {len(task.photos)} faces ran out of memory")
+    return Grouped(labels, time.monotonic() - start)
+
+
+def main() -> None:
+    """Answer one task that comes over the connection whose number is the first argument."""
+    with serve(int(sys.argv[1])) as connection:
+        connection.send(cluster(connection.recv()))
+
+
+if __name__ == "__main__":
+    # The parent knows the messages by this module's real name; here it is __main__.
+    from facewatchd import regroup  # noqa: PLW0406 - for the reason above
+
+    regroup.main()

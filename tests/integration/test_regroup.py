@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from importlib.metadata import files
+from typing import TYPE_CHECKING, Any
+
+import dlib
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import pdist
+
+from facewatchd.child import Child
+from facewatchd.clustering.linkage import average_linkage
+from facewatchd.regroup import Grouped, Refused, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+PATIENCE = 60.0  # seconds; only a fault waits so long
+
+
+def task(encodings: NDArray[np.float32]) -> Task:
+    return Task(encodings, np.arange(len(encodings)), 0.32, 2, 0.52, 0.68)
+
+
+@pytest.fixture
+def child() -> Iterator[Child]:
+    made = Child("facewatchd.regroup", threads=None)
+    yield made
+    assert made.close(timeout=10)
+
+
+def answer(child: Child) -> Any:
+    assert child.connection.poll(PATIENCE), "no answer from the process that clusters"
+    return child.connection.recv()
+
+
+@pytest.fixture(scope="module")
+def portraits(photos: Path) -> tuple[NDArray[np.float32], list[str]]:
+    """Return the encodings of real portraits, made by dlib itself, and who each one shows."""
+    weights = {
+        path.name: str(path.locate())
+        for path in files("face_recognition_models") or []
+        if path.suffix == ".dat"
+    }
+    detector = dlib.get_frontal_face_detector()
+    landmarks = dlib.shape_predictor(weights["shape_predictor_5_face_landmarks.dat"])
+    network = dlib.face_recognition_model_v1(weights["dlib_face_recognition_resnet_model_v1.dat"])
+    with (photos / "lfw.csv").open(newline="") as table:
+        rows = [row for row in csv.DictReader(table) if row["faces_in_image"] == "1"]
+    people = ("Serena_Williams", "Vladimir_Putin", "Laura_Bush", "Tom_Ridge")
+    chosen = [row for who in people for row in [r for r in rows if r["person"] == who][:10]]
+    chosen += [row for row in rows if row["file"].endswith("_0001.jpg")][:20]
+    encodings, names = [], []
+    for row in chosen:
+        with Image.open(photos / "lfw" / row["file"]) as picture:
+            pixels = np.asarray(picture.convert("RGB"))
+        for box in detector(pixels, 1)[:1]:
+            encodings.append(network.compute_face_descriptor(pixels, landmarks(pixels, box)))
+            names.append(row["person"])
+    return np.array(encodings, dtype=np.float32), names
+
+
+def test_real_faces_come_back_as_the_people_they_are(
+    child: Child, portraits: tuple[NDArray[np.float32], list[str]]
+) -> None:
+    encodings, names = portraits
+    child.send(task(encodings))
+    result = answer(child)
+
+    assert isinstance(result, Grouped)
+    assert result.labels.dtype == np.int64
+    assert result.labels.shape == (len(encodings),)
+    assert 0 < result.seconds < PATIENCE
+    for label in range(result.labels.max() + 1):
+        assert len({names[face] for face in np.flatnonzero(result.labels == label)}) == 1
+    for person in ("Serena_Williams", "Vladimir_Putin", "Laura_Bush", "Tom_Ridge"):
+        own = result.labels[[name == person for name in names]]
+        largest = np.bincount(own[own >= 0]).max()
+        assert largest >= 0.8 * len(own)
+
+
+def test_the_merge_of_real_faces_is_upgma_on_squared_distances(
+    portraits: tuple[NDArray[np.float32], list[str]],
+) -> None:
+    encodings, _ = portraits
+    tree = linkage(pdist(encodings.astype(np.float64), "sqeuclidean"), "average")
+    for limit in (0.40, 0.48, 0.52, 0.60):
+        found = average_linkage(encodings, np.full(len(encodings), -1), limit)
+        wanted = fcluster(tree, limit**2, "distance")
+        np.testing.assert_array_equal(
+            found[:, None] == found[None, :], wanted[:, None] == wanted[None, :]
+        )
+
+
+def test_the_process_ends_after_its_answer(child: Child) -> None:
+    child.send(task(np.zeros((3, 128), dtype=np.float32)))
+    assert answer(child).labels.tolist() == [0, 0, 0]
+    assert child.end_in_words() == "ended with code 0"
+
+
+def test_faces_that_cannot_be_clustered_come_back_as_words(child: Child) -> None:
+    encodings = np.zeros((3, 128), dtype=np.float32)
+    encodings[2, 5] = np.nan
+    child.send(task(encodings))
+    assert answer(child) == Refused(
+        "refused the faces it was given: 1 encodings are not finite, the first is number 2"
+    )
+
+
+def test_the_process_ends_silently_when_its_parent_closes_the_connection() -> None:
+    child = Child("facewatchd.regroup", threads=None)
+    child.connection.close()
+    assert child.end_in_words() in {"ended with code 0", "closed its connection and still runs"}
+    assert child.close(timeout=10)
+
+
+def test_running_out_of_memory_comes_back_as_words() -> None:
+    program = """
+import resource
+import numpy as np
+import facewatchd.clustering.recipe
+from facewatchd.regroup import Task, cluster
+
+faces = 40_000
+task = Task(np.zeros((faces, 128), dtype=np.float32), np.arange(faces), 0.32, 2, 0.52, 0.68)
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + 2**24
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+print(cluster(task))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert ended.stdout == "Refused(reason='of 40000 faces ran out of memory')\n", ended.stderr

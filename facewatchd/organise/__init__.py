@@ -1,0 +1,24 @@
+"""The output tree: ``plan`` says what is to be done, ``apply`` does it, ``reconcile`` looks.
+
+The way to use them::
+
+    conflicts = reconcile(output, manifest)           # at start, and once in a while
+    operations = plan(folders, output, manifest.entries())
+    conflicts += apply(operations, output, manifest)
+"""
+
+from facewatchd.organise.apply import Conflict, Manifest, apply, reconcile
+from facewatchd.organise.plan import COVER, Cover, Operation, Photo, WantedFolder, plan
+
+__all__ = [
+    "COVER",
+    "Conflict",
+    "Cover",
+    "Manifest",
+    "Operation",
+    "Photo",
+    "WantedFolder",
+    "apply",
+    "plan",
+    "reconcile",
+]

@@ -1,0 +1,240 @@
+"""Does a plan's operations on the disk, and compares the disk with what was done.
+
+What we are about to make is recorded before it is made, and what we removed is forgotten after it
+is removed, so a kill at any moment leaves nothing of ours unknown.  A replacement is made under a
+temporary name, recorded too, and renamed; whichever of the two contents is found after a kill is
+known to be ours.  Whatever is not as recorded is somebody else's, and is left alone.
+"""
+
+from __future__ import annotations
+
+import errno
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from facewatchd.model import Entry, Folder
+from facewatchd.organise.names import temporary
+from facewatchd.organise.plan import MakeFolder, PutCover, PutLink, Remove, RemoveFolder
+from facewatchd.organise.tree import State, Tree, open_output, output_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from facewatchd.organise.plan import Operation
+
+_CHUNK = 1000  # operations whose intents are committed together
+_NAME_REFUSED = {errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG}
+
+
+class Manifest(Protocol):
+    """What we made in the output tree, by path in it; lasts longer than the process."""
+
+    def entries(self) -> Mapping[bytes, Entry]:
+        """Return everything that is recorded."""
+        ...
+
+    def record(self, path: bytes, entry: Entry) -> None:
+        """Remember, in place of what was recorded for ``path``."""
+        ...
+
+    def forget(self, path: bytes) -> None:
+        """Forget; no error if nothing is recorded for ``path``."""
+        ...
+
+    def commit(self) -> None:
+        """Make all since the last commit survive a crash."""
+        ...
+
+
+class Conflict(NamedTuple):
+    """Something in the output tree that we did not make, or that was changed: left as it is."""
+
+    path: bytes
+    found: str
+
+
+def apply(operations: Iterable[Operation], output: bytes, manifest: Manifest) -> list[Conflict]:
+    """Do ``operations`` in the folder ``output`` (absolute, resolved), which is made if missing.
+
+    Returns what was in the way.  Raises OutputError when the disk refuses; what was done until
+    then is in the manifest, and a new plan continues there.
+    """
+    with output_errors(output), open_output(output) as tree:
+        hand = _Hand(tree, manifest)
+        for chunk in _chunks(operations):
+            for operation in chunk:
+                hand.announce(operation)
+            manifest.commit()
+            try:
+                hand.do_all(chunk)
+            finally:
+                tree.sync()
+                manifest.commit()
+        return hand.conflicts()
+
+
+def reconcile(output: bytes, manifest: Manifest) -> list[Conflict]:
+    """Put the manifest right after a kill, or after somebody worked in the output tree.
+
+    What is gone is forgotten, so that the next plan makes it anew.  What was changed is forgotten
+    too, is left alone from then on, and is returned.  Raises OutputError.
+    """
+    entries = manifest.entries()
+    conflicts = []
+    with output_errors(output), open_output(output) as tree:
+        for path, entry in sorted(entries.items()):
+            state = tree.state(path, entry)
+            landed = entries.get(temporary(path)) if state is State.FOREIGN else None
+            if landed is not None and tree.state(path, landed) is State.OURS:
+                manifest.record(path, landed)  # killed between the rename and its record
+            elif state is State.FOREIGN:
+                conflicts.append(Conflict(path, tree.describe(path)))
+                manifest.forget(path)
+            elif state is State.MISSING:
+                manifest.forget(path)
+    manifest.commit()
+    return conflicts
+
+
+class _Hand:
+    """Does one operation after the other and keeps the manifest true."""
+
+    def __init__(self, tree: Tree, manifest: Manifest) -> None:
+        self._tree = tree
+        self._manifest = manifest
+        self._conflicts: dict[bytes, str] = {}
+
+    def conflicts(self) -> list[Conflict]:
+        return [Conflict(path, found) for path, found in self._conflicts.items()]
+
+    def announce(self, operation: Operation) -> None:
+        """Record what ``operation`` is going to make."""
+        match operation:
+            case MakeFolder(path):
+                self._manifest.record(path, Folder())
+            case PutLink(path, new, None):
+                self._manifest.record(path, new)
+            case PutLink(path, new) | PutCover(path, new):
+                self._manifest.record(temporary(path), new)
+                if operation.old is None:
+                    self._manifest.record(path, new)
+
+    def do_all(self, chunk: list[Operation]) -> None:
+        """Do a chunk; when the disk refuses, take back what was announced and not made."""
+        left = iter(chunk)
+        for operation in left:
+            try:
+                self._do(operation)
+            except OSError:
+                for undone in (operation, *left):
+                    self._take_back(undone)
+                raise
+
+    def _do(self, operation: Operation) -> None:
+        match operation:
+            case MakeFolder(path):
+                self._make_folder(path)
+            case PutLink(path) | PutCover(path):
+                self._put_unless_in_the_way(path, operation)
+            case Remove(path, old):
+                self._remove(path, old)
+            case RemoveFolder(path):
+                self._remove_folder(path)
+
+    def _make_folder(self, path: bytes) -> None:
+        try:
+            self._tree.make_folder(path)
+        except FileExistsError:
+            self._manifest.forget(path)  # a folder of somebody else's is used, and never removed
+            if self._tree.state(path, Folder()) is not State.OURS:
+                self._leave_alone(path)
+        except (FileNotFoundError, NotADirectoryError):
+            self._leave_alone_above(path)
+
+    def _put_unless_in_the_way(self, path: bytes, operation: PutLink | PutCover) -> None:
+        try:
+            self._put(operation)
+        except FileExistsError:
+            if self._tree.state(path, operation.old) is State.FOREIGN:
+                self._leave_alone(path)
+            else:
+                self._leave_alone(temporary(path))
+                self._take_back(operation)
+        except (FileNotFoundError, NotADirectoryError):
+            self._leave_alone_above(path)
+        except OSError as error:
+            if error.errno not in _NAME_REFUSED:
+                raise
+            self._leave_alone(path, "a disk that does not take this name")
+        else:
+            return
+        self._manifest.forget(temporary(path))
+
+    def _put(self, operation: PutLink | PutCover) -> None:
+        match operation:
+            case PutLink(path, new, None):
+                self._tree.make_link(path, new.target)
+            case PutLink(path, new, old):
+                self._refuse_foreign(path, old)
+                self._tree.make_link(temporary(path), new.target)
+                self._replace(path, new)
+            case PutCover(path, new, old, jpeg):
+                self._refuse_foreign(path, old)
+                self._tree.make_file(temporary(path), jpeg)
+                self._replace(path, new)
+
+    def _refuse_foreign(self, path: bytes, old: Entry | None) -> None:
+        if self._tree.state(path, old) is State.FOREIGN:
+            raise FileExistsError
+
+    def _replace(self, path: bytes, new: Entry) -> None:
+        self._tree.rename(temporary(path), path)
+        self._manifest.record(path, new)
+        self._manifest.forget(temporary(path))
+
+    def _remove(self, path: bytes, old: Entry) -> None:
+        match self._tree.state(path, old):
+            case State.OURS:
+                self._tree.remove(path)
+            case State.FOREIGN:
+                self._leave_alone(path)
+        self._manifest.forget(path)
+
+    def _remove_folder(self, path: bytes) -> None:
+        try:
+            self._tree.remove_folder(path)
+        except FileNotFoundError:
+            pass  # somebody removed it before us
+        except NotADirectoryError:
+            self._leave_alone(path)
+        except OSError as error:
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                raise
+            self._leave_alone(path, "a folder that holds what is not ours")
+        self._manifest.forget(path)
+
+    def _leave_alone(self, path: bytes, found: str | None = None) -> None:
+        """What is at ``path`` is not ours, or not any more."""
+        self._conflicts[path] = found or self._tree.describe(path)
+        self._manifest.forget(path)
+
+    def _leave_alone_above(self, path: bytes) -> None:
+        """One of the folders above ``path`` is gone or not ours any more; report the topmost."""
+        parts = path.split(b"/")
+        above = [b"/".join(parts[:depth]) for depth in range(1, len(parts))]
+        lost = (p for p in above if self._tree.state(p, Folder()) is not State.OURS)
+        self._leave_alone(next(lost, b""))
+        for folder in (*lost, path):
+            self._manifest.forget(folder)
+
+    def _take_back(self, operation: Operation) -> None:
+        """Forget what was announced.  Temporary names stay, for the next plan to clean up."""
+        match operation:
+            case MakeFolder(path) | PutLink(path, _, None) | PutCover(path, _, None):
+                self._manifest.forget(path)
+
+
+def _chunks(operations: Iterable[Operation]) -> Iterator[list[Operation]]:
+    rest = iter(operations)
+    while chunk := list(islice(rest, _CHUNK)):
+        yield chunk

@@ -1,0 +1,102 @@
+"""Pure: what a link in the output tree is called.
+
+Names are bytes and may hold anything but ``/`` and NUL.  They are a function of the photos in the
+folder alone, so that two runs over the same store give the same tree, and no two of them are equal
+for a disk that ignores case or Unicode normalisation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+COVER = b"cover.jpg"
+
+_LONGEST = 255  # NAME_MAX of every Linux file system
+_LONGEST_EXTENSION = 16  # what is longer after the last dot is no extension
+_DIGITS = 8
+_TEMPORARY = re.compile(rb"\.[0-9a-f]{16}\.facewatchd-tmp", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A photo in a folder: the hash of its content, and where it lies (absolute, resolved)."""
+
+    hash: bytes
+    path: bytes
+
+
+def link_names(photos: Iterable[Photo]) -> dict[bytes, bytes]:
+    """Return the link name of each path; of a photo that is given twice only the first path.
+
+    A link has its photo's file name.  Where that is taken by another photo of the folder or by
+    us, or too long, all that share it get ``NAME~HASH.EXT`` with eight digits of the photo's hash,
+    and eight more for as long as that does not tell them apart.
+    """
+    distinct = {photo.hash: photo for photo in sorted(photos, key=_by_path, reverse=True)}
+    digits = dict.fromkeys(distinct.values(), 0)
+    while True:
+        names = {photo: _name(photo, count) for photo, count in digits.items()}
+        folded = {photo: fold(name) for photo, name in names.items()}
+        uses = Counter(folded.values())
+        unfit = [p for p in names if uses[folded[p]] > 1 or _is_unfit(names[p], folded[p])]
+        if not unfit:
+            return {photo.path: name for photo, name in names.items()}
+        for photo in unfit:
+            digits[photo] += _DIGITS
+
+
+def fold(name: bytes) -> str:
+    """Return what ``name`` is to a disk that ignores case and normalises Unicode."""
+    if name.isascii():
+        return name.decode("ascii").lower()
+    text = unicodedata.normalize("NFC", name.decode("utf-8", "surrogateescape"))
+    return unicodedata.normalize("NFC", text.casefold())
+
+
+def temporary(path: bytes) -> bytes:
+    """Return the path under which the new content of ``path`` is written before it is renamed."""
+    folder, name = os.path.split(path)
+    digest = hashlib.blake2b(name, digest_size=8).hexdigest()
+    return os.path.join(folder, b".%s.facewatchd-tmp" % digest.encode())
+
+
+def is_temporary(path: bytes) -> bool:
+    """Say whether ``path`` is named like one of our temporary files."""
+    return _TEMPORARY.fullmatch(os.path.basename(path)) is not None
+
+
+def _by_path(photo: Photo) -> bytes:
+    return photo.path
+
+
+def _is_unfit(name: bytes, folded: str) -> bool:
+    return folded == COVER.decode() or is_temporary(name) or len(name) > _LONGEST
+
+
+def _name(photo: Photo, digits: int) -> bytes:
+    name = os.path.basename(photo.path)
+    if not digits:
+        return name
+    stem, extension = os.path.splitext(name)
+    if len(extension) > _LONGEST_EXTENSION:
+        stem, extension = name, b""
+    suffix = b"~" + photo.hash.hex()[:digits].encode() + extension
+    return _shortened(stem, _LONGEST - len(suffix)) + suffix
+
+
+def _shortened(stem: bytes, length: int) -> bytes:
+    """Cut ``stem`` to at most ``length`` bytes, not within a UTF-8 character."""
+    if len(stem) <= length:
+        return stem
+    while length and stem[length] & 0xC0 == 0x80:  # noqa: PLR2004 - 10xxxxxx continues a character
+        length -= 1
+    return stem[:length]

@@ -1,0 +1,219 @@
+"""The output tree on disk, reached through folder descriptors that never follow a link.
+
+Every call names one entry of an open folder, and a folder is opened step by step from OUTPUT with
+O_NOFOLLOW.  A link that somebody put in the place of one of our folders is therefore an error and
+never a way out of OUTPUT.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from contextlib import contextmanager
+from enum import Enum
+from typing import TYPE_CHECKING, Self
+
+from facewatchd.errors import OutputError
+from facewatchd.model import Entry, File, Folder, Link
+from facewatchd.organise.names import is_temporary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_LARGEST_COVER = 16 * 2**20  # bytes; ours are some 50 KiB, a larger file is somebody else's
+
+_REMEDIES = {
+    errno.ENOSPC: "Make room on its disk.",
+    errno.EDQUOT: "Raise the quota of the user that facewatchd runs as, or make room.",
+    errno.EROFS: "Mount its disk for writing; if it was, look into the kernel log for disk errors.",
+    errno.EACCES: "Give the user that facewatchd runs as the right to write there.",
+    errno.EPERM: "Choose an output on a file system that can hold symbolic links"
+    " (FAT and exFAT cannot), and give facewatchd's user the right to write there.",
+    errno.ENOENT: "Create the folder that it lies in, or mount its disk.",
+    errno.ENOTDIR: "Move what is there away, or name another folder as output.",
+}
+
+
+class State(Enum):
+    """What is found at a path of the manifest."""
+
+    OURS = "what we made"
+    MISSING = "nothing"
+    FOREIGN = "something else"
+
+
+class Tree:
+    """An open output folder.  Paths are relative to it; its methods raise OSError."""
+
+    def __init__(self, output: bytes) -> None:
+        """Open ``output``, an absolute path without links."""
+        self._root = os.open(output, _OPEN_FOLDER)
+        self._path, self._folder = b"", os.dup(self._root)  # the folder that was entered last
+        self._unsynced: set[bytes] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._folder)
+        os.close(self._root)
+
+    def state(self, path: bytes, entry: Entry | None) -> State:
+        """Compare what is at ``path`` with ``entry`` (None: nothing was made there)."""
+        try:
+            folder, name = self._at(path)
+            ours = _is_temporary_file(folder, name) or _is(folder, name, entry)
+        except FileNotFoundError:
+            return State.MISSING
+        except NotADirectoryError:
+            return State.MISSING  # the folder that it was in has made place for something else
+        return State.OURS if ours else State.FOREIGN
+
+    def describe(self, path: bytes) -> str:
+        """Say in words what is at ``path``."""
+        try:
+            folder, name = self._at(path)
+            mode = os.lstat(name, dir_fd=folder).st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return "nothing"
+        if stat.S_ISLNK(mode):
+            return f"a link to {shown(os.readlink(name, dir_fd=folder))}"
+        return "a folder" if stat.S_ISDIR(mode) else "a file"
+
+    def make_folder(self, path: bytes) -> None:
+        """Make a folder; FileExistsError if the name is taken."""
+        folder, name = self._at(path)
+        os.mkdir(name, dir_fd=folder)
+
+    def make_link(self, path: bytes, target: bytes) -> None:
+        """Make a link; FileExistsError if the name is taken."""
+        folder, name = self._at(path)
+        os.symlink(target, name, dir_fd=folder)
+
+    def make_file(self, path: bytes, content: bytes) -> None:
+        """Write a file to the disk; FileExistsError if the name is taken."""
+        folder, name = self._at(path)
+        file = os.open(name, _NEW_FILE, 0o666, dir_fd=folder)
+        try:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(file, rest) :]
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+    def rename(self, path: bytes, to: bytes) -> None:
+        """Put ``path`` in the place of ``to``, which is in the same folder."""
+        folder, name = self._at(path)
+        os.rename(name, os.path.basename(to), src_dir_fd=folder, dst_dir_fd=folder)
+        self._unsynced.add(os.path.dirname(path))
+
+    def remove(self, path: bytes) -> None:
+        """Remove a link or file."""
+        folder, name = self._at(path)
+        os.unlink(name, dir_fd=folder)
+        self._unsynced.add(os.path.dirname(path))
+
+    def remove_folder(self, path: bytes) -> None:
+        """Remove an empty folder."""
+        folder, name = self._at(path)
+        os.rmdir(name, dir_fd=folder)
+        self._unsynced.add(os.path.dirname(path))
+
+    def sync(self) -> None:
+        """Make what was renamed and removed survive a power cut, so that it may be forgotten."""
+        for path in sorted(self._unsynced):
+            try:
+                os.fsync(self._enter(path))
+            except (FileNotFoundError, NotADirectoryError):
+                pass  # the folder itself is gone
+            except OSError as error:
+                if error.errno != errno.EINVAL:  # some network file systems cannot sync a folder
+                    raise
+        self._unsynced.clear()
+
+    def _at(self, path: bytes) -> tuple[int, bytes]:
+        """Return the descriptor of the folder that ``path`` is in, and its name there."""
+        place, name = os.path.split(path)
+        return self._enter(place), name
+
+    def _enter(self, path: bytes) -> int:
+        """Open a folder.  The last one stays open, because operations come sorted by path."""
+        if path == self._path:
+            return self._folder
+        folder = self._open(path)
+        os.close(self._folder)
+        self._path, self._folder = path, folder
+        return folder
+
+    def _open(self, path: bytes) -> int:
+        names = path.split(b"/") if path else []
+        if not {b"", b".", b".."}.isdisjoint(names):
+            raise ValueError(f"{path!r} is no path in the output tree")
+        folder = os.dup(self._root)
+        for name in names:
+            try:
+                deeper = os.open(name, _OPEN_FOLDER, dir_fd=folder)
+            finally:
+                os.close(folder)
+            folder = deeper
+        return folder
+
+
+def open_output(output: bytes) -> Tree:
+    """Open the output folder, making it (not its parents) if it is missing."""
+    try:
+        return Tree(output)
+    except FileNotFoundError:
+        os.mkdir(output)
+        return Tree(output)
+
+
+@contextmanager
+def output_errors(output: bytes) -> Iterator[None]:
+    """Turn what the disk refuses into an OutputError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename if isinstance(error.filename, bytes) else output
+        remedy = _REMEDIES.get(error.errno or 0, "Look into the kernel log for errors of its disk.")
+        raise OutputError(
+            f"The output tree {shown(output)} cannot be written"
+            f"{'' if where == output else f' at {shown(where)}'}: {error.strerror}.",
+            f"{remedy} What is missing is then made by itself.",
+        ) from error
+
+
+def shown(path: bytes) -> str:
+    """Return ``path`` for people to read, on one line, whatever bytes it holds."""
+    return repr(path.decode(errors="backslashreplace"))
+
+
+def _is_temporary_file(folder: int, name: bytes) -> bool:
+    """Temporary names of the manifest are ours however much of them was written."""
+    return is_temporary(name) and not stat.S_ISDIR(os.lstat(name, dir_fd=folder).st_mode)
+
+
+def _is(folder: int, name: bytes, entry: Entry | None) -> bool:
+    mode = os.lstat(name, dir_fd=folder).st_mode
+    match entry:
+        case Link(target):
+            return stat.S_ISLNK(mode) and os.readlink(name, dir_fd=folder) == target
+        case File(_, digest):
+            return stat.S_ISREG(mode) and _digest(folder, name) == digest
+        case Folder():
+            return stat.S_ISDIR(mode)
+        case None:
+            return False
+
+
+def _digest(folder: int, name: bytes) -> bytes | None:
+    """Return SHA-256 of a file's content, None for one that is too large to be a cover."""
+    with open(os.open(name, _OPEN_FILE, dir_fd=folder), "rb") as file:
+        content = file.read(_LARGEST_COVER + 1)
+    return hashlib.sha256(content).digest() if len(content) <= _LARGEST_COVER else None

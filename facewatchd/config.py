@@ -127,7 +127,10 @@ class Settings(_Section):
     @property
     def socket_path(self) -> Path:
         """Where the API listens."""
-        return self.socket or self.state / "api.sock"
+        if self.socket is not None:
+            return self.socket
+        # systemd sets this for RuntimeDirectory=
+        return Path(os.environ.get("RUNTIME_DIRECTORY", self.state)) / "api.sock"
 
     @model_validator(mode="after")
     def _check_folders(self) -> Settings:

@@ -127,15 +127,10 @@ def _list(folder: bytes, ignore: Ignore) -> tuple[list[FileStat], list[bytes]]:
                 folders.append(entry.path)
         elif entry.is_file(follow_symlinks=False) and not ignore(entry.path, folder=False):
             try:
-                files.append(file_stat(entry.path, entry.stat(follow_symlinks=False)))
+                files.append(FileStat.of(entry.path, entry.stat(follow_symlinks=False)))
             except FileNotFoundError:
                 continue  # gone between listing and looking: the same as never listed
     return files, folders
-
-
-def file_stat(path: bytes, stat: os.stat_result) -> FileStat:
-    """Return what identifies an unchanged file; the inode number is cut to SQLite's 63 bits."""
-    return FileStat(path, stat.st_size, stat.st_mtime_ns, stat.st_ino & (2**63 - 1))
 
 
 def look(path: bytes) -> FileStat | None:
@@ -144,7 +139,7 @@ def look(path: bytes) -> FileStat | None:
         stat = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return file_stat(path, stat) if stat_bits.S_ISREG(stat.st_mode) else None
+    return FileStat.of(path, stat) if stat_bits.S_ISREG(stat.st_mode) else None
 
 
 def is_folder(path: bytes) -> bool:

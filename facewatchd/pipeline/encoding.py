@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,21 +14,22 @@ from facewatchd.model import (
     Dated,
     DatePhotos,
     Hashed,
+    Lost,
     PhotoChanged,
     PhotoFailed,
     PhotoRead,
     ReadPhoto,
 )
-from facewatchd.pool import Lost, Outcome, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.connection import Connection
 
-    from facewatchd.model import PhotoResult
+    from facewatchd.model import Answer, PhotoResult
     from facewatchd.pipeline.clock import Clock
     from facewatchd.pipeline.publishing import Publishing
     from facewatchd.plugins import Scale
+    from facewatchd.pool import Outcome, Pool
     from facewatchd.store import Store
 
 TRIES = 2
@@ -72,22 +73,20 @@ class Encoding:
     @property
     def workers(self) -> int:
         """How many worker processes run now."""
-        return self._pool.running
+        return len(self._pool.connections())
 
     @property
     def idle(self) -> bool:
         """Whether nothing is being read, and nothing waits that could be."""
         return not self._busy and not self._dating and not self._store.files.pending(1)
 
-    def connections(self) -> list[Connection]:
+    def connections(self) -> list[Connection[Any, Any]]:
         """Return what to wait on for news from the workers."""
         return self._pool.connections()
 
     def next_due(self) -> float | None:
-        """Return when a file has rested long enough, or a worker reaches its time limit."""
-        times = [*self._resting.values()] if self._pool.free else []
-        pool = self._pool.next_due()
-        return min([*times, *([] if pool is None else [pool])], default=None)
+        """Return when a file has rested long enough to be tried again."""
+        return min(self._resting.values(), default=None) if self._pool.free else None
 
     def rate(self) -> float | None:
         """Return photos per second over the last minute, None when none was read."""
@@ -138,20 +137,19 @@ class Encoding:
         return False
 
     def _take(self, outcome: Outcome) -> None:
-        match outcome.task, outcome.message:
-            case DatePhotos(files), message:
-                dates = dict(message.dates) if isinstance(message, Dated) else {}
+        match outcome:
+            case DatePhotos(files), answer:
+                dates = dict(answer.dates) if isinstance(answer, Dated) else {}
                 self._dating.difference_update(file for file, _ in files)
                 with self._store.transaction():
                     self._store.files.set_dates([file for file, _ in files], dates)
-            case CropFace() as task, message:
-                self._publishing.take_cover(
-                    task, message.jpeg if isinstance(message, Cropped) else None
-                )
-            case ReadPhoto() as task, Hashed(hash=content):
+            case CropFace() as task, answer:
+                jpeg = answer.jpeg if isinstance(answer, Cropped) else None
+                self._publishing.take_cover(task, jpeg)
+            case ReadPhoto() as task, Hashed(content):
                 self._answer(task, content)
-            case ReadPhoto() as task, message:
-                self._end(task, message)
+            case ReadPhoto() as task, answer:
+                self._end(task, answer)
 
     def _answer(self, task: ReadPhoto, content: bytes) -> None:
         """Tell the worker whether a photo of this content is to be decoded and encoded."""
@@ -169,18 +167,18 @@ class Encoding:
             return
         self._pool.answer(task, encode=False)
 
-    def _end(self, task: ReadPhoto, message: object) -> None:
-        match message:
-            case PhotoRead(photo=photo):
+    def _end(self, task: ReadPhoto, answer: Answer) -> None:
+        match answer:
+            case PhotoRead(photo):
                 with self._store.transaction():
                     self._add(task.file, photo)
                 self._finished.append(self._clock.monotonic())
             case PhotoChanged():
                 self._resting[task.file] = self._clock.monotonic() + REST
                 self._look_again(task.path)
-            case PhotoFailed(reason=reason, remedy=remedy):
+            case PhotoFailed(reason, remedy):
                 self._fail(task, f"{reason} {remedy}")
-            case Lost(reason=reason):
+            case Lost(reason):
                 self._fail(task, reason)
         self._release(task)
 

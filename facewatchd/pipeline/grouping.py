@@ -12,8 +12,7 @@ from facewatchd.assign import Looks, candidates
 from facewatchd.child import Child
 from facewatchd.clustering.matching import match
 from facewatchd.model import Look
-from facewatchd.regroup import Grouping as Result
-from facewatchd.regroup import Refusal, Snapshot
+from facewatchd.regroup import Grouped, Refused, Task
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -69,6 +68,7 @@ class Grouping:
         self.last = float(at) if at else None
         self.last_seconds = float(seconds) if seconds else None
         self._clustered = int(store.fact("clustered_faces") or 0)
+        self._first_backlog = store.fact("first_backlog") is None
         encoding.new_faces = max(0, store.faces.count() - self._clustered)
 
     @property
@@ -112,10 +112,11 @@ class Grouping:
     def _is_due(self, *, backlog: bool) -> bool:
         if self._requested:
             return True
-        if not backlog and self._store.fact("first_backlog") is None:
+        if self._first_backlog and not backlog and self._clustered + self._encoding.new_faces:
+            self._first_backlog = False
             with self._store.transaction():
                 self._store.set_fact("first_backlog", "done")
-            return self._encoding.new_faces > 0
+            return True
         enough = max(self._settings.recluster.new_faces, GROWTH * self._clustered)
         if self._encoding.new_faces >= enough:
             return self._clock.monotonic() >= self._not_before
@@ -127,7 +128,7 @@ class Grouping:
         settings = self._settings
         child = Child("facewatchd.regroup", threads=None)
         child.send(
-            Snapshot(
+            Task(
                 encodings=faces.encodings,
                 photos=faces.photos,
                 eps=settings.recluster.eps or self._scale.eps,
@@ -145,7 +146,7 @@ class Grouping:
             result = None
         run.child.close(_CLOSES_WITHIN)
         self._run = None
-        if isinstance(result, Result):
+        if isinstance(result, Grouped):
             self._not_before = self._clock.monotonic() + result.seconds / MOST_OF_THE_TIME
             with self._store.transaction():
                 self._apply(run.faces, result.labels)
@@ -153,7 +154,7 @@ class Grouping:
             self._encoding.new_faces -= run.new_faces
             self._publishing.touch_all()
         else:
-            reason = result.reason if isinstance(result, Refusal) else run.child.end_in_words()
+            reason = result.reason if isinstance(result, Refused) else run.child.end_in_words()
             log.error("Re-clustering %s; it is tried again at the next occasion.", reason)
             self._not_before = self._clock.monotonic() + 600
             self.last = self._clock.time()

@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from facewatchd import plugins
+from facewatchd.model import WorkerSettings
 from facewatchd.pipeline.encoding import Encoding
 from facewatchd.pipeline.grouping import Grouping
 from facewatchd.pipeline.intake import Intake
@@ -64,7 +65,7 @@ class Pipeline:
         self.intake = Intake(settings, self._store, self._publishing, clock, self.wake)
         self._encoding = Encoding(
             self._store,
-            Pool(settings.workers, settings.engine, settings.limits),
+            Pool(settings.workers, _worker_settings(settings), settings.limits.seconds),
             self._publishing,
             clock,
             engine=engine,
@@ -110,10 +111,9 @@ class Pipeline:
         self._run_commands()
         self._run_timers()
         self.intake.step()
+        self._publishing.step()  # it may want covers from the workers
         self._encoding.step()
-        backlog = self.intake.busy or not self._encoding.idle
-        self._grouping.step(backlog=backlog)
-        self._publishing.step()
+        self._grouping.step(backlog=self.intake.busy or not self._encoding.idle)
         self.live = self._look(self._state())
 
     def wait(self) -> None:
@@ -205,6 +205,18 @@ class Pipeline:
             conflicts=tuple(publishing.conflicts),
             output_error=str(publishing.error) if publishing.error else None,
         )
+
+
+def _worker_settings(settings: Settings) -> WorkerSettings:
+    engine, limits = settings.engine, settings.limits
+    return WorkerSettings(
+        detector=engine.detector,
+        encoder=engine.encoder,
+        longest_side=engine.longest_side,
+        megapixels=limits.megapixels,
+        file_mb=limits.file_mb,
+        memory_mb=limits.memory_mb,
+    )
 
 
 def _root(root: RootState) -> tuple[bytes, str, str | None]:

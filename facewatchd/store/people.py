@@ -76,13 +76,14 @@ class People:
         return dict(rows.fetchall())
 
     def give_number(self, person: str) -> int:
-        """Give ``person`` the next folder number, for good, and return it."""
+        """Give ``person`` the next folder number and return it; no number is used twice."""
         row = self._db.execute(
-            "UPDATE people SET number = (SELECT coalesce(max(number), 0) + 1 FROM people)"
-            " WHERE id = ? RETURNING number",
-            [person],
+            "INSERT INTO facts VALUES ('folders', '1') ON CONFLICT (name)"
+            " DO UPDATE SET value = CAST(value + 1 AS TEXT) RETURNING value"
         ).fetchone()
-        return int(row[0])
+        number = int(row[0])
+        self._db.execute("UPDATE people SET number = ? WHERE id = ?", [number, person])
+        return number
 
     def cover(self, person: str) -> int | None:
         """Return the face that is the cover of ``person``."""

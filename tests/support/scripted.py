@@ -1,0 +1,154 @@
+"""A daemon's side of the API that answers what a test wrote down."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from facewatchd.api import ApiServer
+from facewatchd.errors import NotFoundError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PHOTO = b"/photos/caf\xe9\n.jpg"
+FACE = {
+    "box": [10, 20, 110, 120],
+    "quality": 0.75,
+    "person": "p1",
+    "folder": "person_0001",
+    "similarity": 0.71,
+    "candidates": [],
+}
+
+
+class Scripted:
+    """A Control; its attributes are the script."""
+
+    def __init__(self) -> None:
+        self.known = {PHOTO}
+        self.asked: list[tuple[str, Any]] = []
+        self.clustering_fails = False
+        self.failed = 3
+        self.clustered: float | None = None
+        self.still_running = 0
+
+    def status(self) -> dict[str, Any]:
+        running = self.still_running > 0
+        self.still_running -= running
+        if self.asked_for("recluster") and not running and not self.clustering_fails:
+            self.clustered = 1_700_000_100.0
+        path = os.fsdecode(PHOTO)
+        return {
+            "version": "0.1.0",
+            "api": 1,
+            "state": "clustering" if running else "idle",
+            "pid": os.getpid(),
+            "started": 1_700_000_000.0,
+            "time": 1_700_000_200.0,
+            "roots": [
+                {"path": "/photos", "state": "watched", "reason": None, "files": 9, "backlog": 0}
+            ],
+            "files": {"pending": 0, "done": 8, "failed": 1, "unsupported": 0},
+            "photos": 8,
+            "missing": 0,
+            "faces": 11,
+            "people": 2,
+            "folders": 1,
+            "doubtful": 1,
+            "recluster": {
+                "running": running,
+                "last": self.clustered,
+                "last_seconds": 2.5,
+                "next": 1_700_086_500.0,
+                "new_faces": 0,
+            },
+            "rate": None,
+            "seconds_left": None,
+            "workers": 2,
+            "output": {"path": "/people", "links": 8, "conflicts": [], "error": None},
+            "errors": [{"path": path, "reason": "The file is cut short.", "tries": 2}],
+        }
+
+    def people(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": "p1",
+                "folder": "person_0001",
+                "faces": 8,
+                "photos": 8,
+                "first": 0.0,
+                "last": 86_400.0,
+            },
+            {"id": "p2", "folder": None, "faces": 2, "photos": 2, "first": None, "last": None},
+        ]
+
+    def doubtful(self, limit: int) -> list[dict[str, Any]]:
+        self.asked.append(("doubtful", limit))
+        candidate = {"person": "p1", "folder": "person_0001", "similarity": 0.61}
+        face = {
+            "face": 1,
+            "photo": os.fsdecode(PHOTO),
+            "box": [1, 2, 3, 4],
+            "quality": 0.5,
+            "candidates": [candidate],
+        }
+        return [face][:limit]
+
+    def errors(self, limit: int) -> list[dict[str, Any]]:
+        self.asked.append(("errors", limit))
+        return [{"path": os.fsdecode(PHOTO), "reason": "The file is cut short.", "tries": 2}]
+
+    def find(self, path: bytes) -> dict[str, Any]:
+        self.asked.append(("find", path))
+        if path not in self.known:
+            raise NotFoundError(f"{os.fsdecode(path)} is not known.", "Is it in a watched root?")
+        return {
+            "path": os.fsdecode(path),
+            "state": "done",
+            "reason": None,
+            "photo": "00ff",
+            "paths": [os.fsdecode(path)],
+            "captured": {"at": 1_463_221_800.0, "source": "exif"},
+            "faces": [FACE],
+            "links": ["/people/person_0001/caf.jpg"],
+        }
+
+    def retry(self) -> int:
+        return self.failed
+
+    def scan(self) -> None:
+        self.asked.append(("scan", None))
+
+    def recluster(self) -> None:
+        self.asked.append(("recluster", None))
+        self.still_running = 2
+
+    def asked_for(self, what: str) -> list[Any]:
+        return [parameter for name, parameter in self.asked if name == what]
+
+
+class Waiting(Scripted):
+    """Answers the status only when as many ask for it as ``together`` waits for."""
+
+    def __init__(self, together: threading.Barrier) -> None:
+        super().__init__()
+        self.together = together
+
+    def status(self) -> dict[str, Any]:
+        self.together.wait(30)
+        return super().status()
+
+
+@contextmanager
+def served(control: Scripted, socket: Path) -> Iterator[ApiServer]:
+    """Serve ``control`` at ``socket``."""
+    server = ApiServer(control, socket)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()

@@ -1,0 +1,119 @@
+"""Photos dropped into a folder become folders of people: the real daemon on real photos."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support import lfw
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.daemon import Daemon
+
+pytestmark = pytest.mark.system
+
+
+def tree(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return size and time of every file, to see that nothing was written."""
+    return {
+        str(path.relative_to(folder)): (path.lstat().st_size, path.lstat().st_mtime_ns)
+        for path in folder.rglob("*")
+    }
+
+
+def test_the_portraits_of_eight_people_are_told_apart(
+    daemon: Daemon, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(photos / "bbt", daemon.photos, dirs_exist_ok=True)
+    before = tree(daemon.photos)
+    daemon.start()
+    status = daemon.wait_until_idle()
+    folders = daemon.folders()
+
+    portraits = {
+        name: Counter(
+            os.path.relpath(path, daemon.photos).split("/")[0]
+            for path in paths
+            if path.endswith(".png")
+        )
+        for name, paths in folders.items()
+    }
+    linked = sum(counts.total() for counts in portraits.values())
+    with capsys.disabled():
+        print(f"\nbbt: {linked} of 40 portraits in {len(folders)} folders: {portraits}")
+    assert status["files"]["done"] == 45
+    assert status["recluster"]["last"] is not None
+    assert linked >= 36
+    assert len(folders) <= 10
+    assert all(len(counts) <= 1 for counts in portraits.values()), "people are mixed"
+    for name in folders:
+        cover = daemon.output / name / "cover.jpg"
+        assert cover.read_bytes().startswith(b"\xff\xd8\xff")
+        assert all(
+            not os.readlink(link).startswith("/")
+            for link in cover.parent.iterdir()
+            if link.is_symlink()
+        )
+    assert daemon.stop() == 0
+    assert tree(daemon.photos) == before
+
+
+@pytest.fixture(scope="module")
+def labels(photos: Path) -> list[lfw.Labelled]:
+    return lfw.sample(lfw.read(photos), at_least=5, singles=500)
+
+
+@pytest.fixture
+def held_back(labels: list[lfw.Labelled]) -> list[lfw.Labelled]:
+    """The last photo of everyone with more than ten: these come while the daemon runs."""
+    counts = Counter(label.person for label in labels)
+    last = {label.person: label for label in labels if counts[label.person] > 10}
+    return list(last.values())
+
+
+@pytest.mark.timeout(600)
+def test_a_library_is_sorted_and_new_photos_find_their_person(
+    daemon: Daemon,
+    photos: Path,
+    labels: list[lfw.Labelled],
+    held_back: list[lfw.Labelled],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    there = lfw.copy([label for label in labels if label not in held_back], photos, daemon.photos)
+    daemon.start()
+    daemon.wait_until_idle(500)
+    daemon.recluster()
+
+    with daemon.client as client:
+        given = {path: lfw.folder_of(client, path, label) for path, label in there.items()}
+    majority = lfw.majorities(given, there)
+    many = Counter(label.person for label in there.values())
+    wanted = [p for p, label in there.items() if many[label.person] > 1]
+    right = sum(majority.get(given[p] or "") == there[p].person for p in wanted)
+    linked = [path for path, folder in given.items() if folder is not None]
+    wrong = sum(majority[given[p] or ""] != there[p].person for p in linked)
+
+    clustered = daemon.status()["recluster"]["last"]
+    new = lfw.copy(held_back, photos, daemon.photos)
+    with daemon.client as client:
+        daemon.wait_for(lambda: daemon.status()["files"]["done"] >= len(given) + len(new), 60)
+        joined = sum(
+            majority.get(lfw.folder_of(client, path, label) or "") == label.person
+            for path, label in new.items()
+        )
+    with capsys.disabled():
+        print(
+            f"\nlfw: {right / len(wanted):.1%} of {len(wanted)} faces in a folder of their person,"
+            f" {wrong / len(linked):.1%} of {len(linked)} linked faces in another's;"
+            f" {joined} of {len(new)} new faces joined their person at once"
+        )
+    assert daemon.status()["recluster"]["last"] == clustered
+    assert right >= 0.90 * len(wanted)
+    assert wrong <= 0.03 * len(linked)
+    assert joined >= 0.5 * len(new)

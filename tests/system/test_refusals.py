@@ -1,0 +1,101 @@
+"""What cannot work is refused with one clear error, and nothing is lost."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.daemon import Daemon
+
+pytestmark = pytest.mark.system
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "facewatchd", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_a_second_daemon_on_one_state_folder_ends_at_once(daemon: Daemon) -> None:
+    daemon.start()
+    second = subprocess.run(
+        daemon.command(), capture_output=True, text=True, timeout=30, check=False
+    )
+    assert second.returncode == 78
+    assert f"Another facewatchd works on the state folder {daemon.state}" in second.stderr
+    assert daemon.status()["state"] == "idle"
+
+
+def test_a_root_that_is_not_there_is_an_error_with_its_name(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    ended = run("--root", gone, "--output", tmp_path / "out", "--state", tmp_path / "state")
+    assert ended.returncode == 1
+    assert f"{gone}: No such file or directory" in ended.stderr
+
+
+def test_one_missing_root_of_two_is_shown_and_the_other_works(daemon: Daemon, photos: Path) -> None:
+    shutil.copytree(photos / "bbt" / "amy", daemon.photos / "amy")
+    gone = daemon.home / "gone"
+    daemon.arguments = ["--root", str(gone)]
+    daemon.start()
+    status = daemon.wait_until_idle()
+    states = {root["path"]: (root["state"], root["reason"]) for root in status["roots"]}
+    assert states[str(daemon.photos)] == ("watched", None)
+    assert states[str(gone)][0] == "unreadable"
+    assert "No such file" in str(states[str(gone)][1])
+    assert status["files"]["done"] == 5
+
+
+def test_a_root_inside_the_output_is_refused(tmp_path: Path) -> None:
+    root = tmp_path / "out" / "photos"
+    root.mkdir(parents=True)
+    ended = run("--root", root, "--output", tmp_path / "out", "--state", tmp_path / "state")
+    assert ended.returncode == 78
+    assert "output" in ended.stderr
+    assert list((tmp_path / "out").iterdir()) == [root]
+
+
+def test_the_output_inside_a_root_is_not_a_source(daemon: Daemon, photos: Path) -> None:
+    shutil.copytree(photos / "bbt" / "amy", daemon.photos / "amy")
+    shutil.copytree(photos / "bbt" / "raj", daemon.photos / "people" / "theirs")
+    daemon.home.joinpath("people").symlink_to(daemon.photos / "people")
+    daemon.start()
+    assert daemon.wait_until_idle()["files"]["done"] == 5
+    assert len(list((daemon.photos / "people").glob("person_*"))) == 1
+    assert len(list((daemon.photos / "people" / "theirs").iterdir())) == 5
+
+
+def test_an_output_that_cannot_be_made_is_an_error_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "out").write_text("a file")
+    ended = run(
+        *("--root", tmp_path / "photos"),
+        *("--output", tmp_path / "out"),
+        *("--state", tmp_path / "state"),
+    )
+    assert ended.returncode == 1
+    assert str(tmp_path / "out") in ended.stderr
+    assert (tmp_path / "out").read_text() == "a file"
+
+
+def test_an_invalid_configuration_names_key_value_and_what_is_allowed(tmp_path: Path) -> None:
+    file = tmp_path / "facewatchd.yaml"
+    file.write_text("roots: [{path: /p}]\noutput: /o\nsimilarity: 1.5\ncolour: red\n")
+    ended = run("--config", file, "--check-config")
+    assert ended.returncode == 78
+    assert "similarity = 1.5: Input should be less than 1" in ended.stderr
+    assert "colour: there is no such setting" in ended.stderr
+    assert str(file) in ended.stderr
+
+
+def test_a_valid_configuration_is_said_to_be_valid(tmp_path: Path) -> None:
+    file = tmp_path / "facewatchd.yaml"
+    file.write_text("roots: [{path: /p}]\noutput: /o\n")
+    ended = run("--config", file, "--check-config")
+    assert (ended.returncode, ended.stdout) == (0, "The configuration is valid.\n")

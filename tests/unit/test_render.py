@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facewatchd import render
+from facewatchd.render import Field
+
+
+@pytest.fixture
+def status() -> dict[str, Any]:
+    return {
+        "version": "0.1.0",
+        "api": 1,
+        "state": "encoding",
+        "pid": 4242,
+        "started": 1_700_000_000.0,
+        "time": 1_700_000_200.0,
+        "roots": [
+            {"path": "/photos", "state": "watched", "reason": None, "files": 1500, "backlog": 420},
+            {"path": "/old", "state": "unreadable", "reason": "gone", "files": 0, "backlog": 0},
+        ],
+        "files": {"pending": 420, "done": 1075, "failed": 4, "unsupported": 1},
+        "photos": 1060,
+        "missing": 2,
+        "faces": 2100,
+        "people": 31,
+        "folders": 12,
+        "doubtful": 88,
+        "recluster": {
+            "running": False,
+            "last": None,
+            "last_seconds": None,
+            "next": None,
+            "new_faces": 1,
+        },
+        "rate": 2.1,
+        "seconds_left": 200.0,
+        "workers": 2,
+        "output": {"path": "/people", "links": 1, "conflicts": ["/people/a"], "error": None},
+        "errors": [{"path": "/photos/b\n.jpg", "reason": "cut short", "tries": 2}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-3, "0 s"),
+        (0.4, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min"),
+        (200, "3 min 20 s"),
+        (3600, "1 h"),
+        (7_500, "2 h 5 min"),
+        (86_400, "1 d"),
+        (273_600, "3 d 4 h"),
+    ],
+)
+def test_a_duration_is_said_in_its_two_largest_units(seconds: float, words: str) -> None:
+    assert render.duration(seconds) == words
+
+
+def test_numbers_have_thousands_and_a_plural() -> None:
+    assert render.count(1, "photo") == "1 photo"
+    assert render.count(12_345, "photo") == "12,345 photos"
+    assert render.count(0, "person", "people") == "0 people"
+
+
+def test_line_ends_codes_and_undecodable_bytes_are_escaped() -> None:
+    name = os.fsdecode(b"caf\xe9\n\x1b[2Jsch\xc3\xb6n.jpg")
+    assert render.printable(name) == "caf\\xe9\\x0a\\x1b[2Jschön.jpg"
+
+
+def test_a_name_cannot_turn_the_direction_of_the_text() -> None:
+    assert render.printable("a\u202egpj.exe") == "a\\xe2\\x80\\xaegpj.exe"
+
+
+@given(st.binary(max_size=60))
+def test_no_name_can_send_a_control_character(name: bytes) -> None:
+    shown = render.printable(os.fsdecode(name))
+    assert shown.isprintable()
+    shown.encode("utf-8")
+
+
+def test_a_capture_date_is_shown_as_the_camera_showed_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    assert render.taken(1_463_221_800.0) == "2016-05-14 10:30"
+
+
+def test_a_status_says_rate_time_left_and_what_stands_in_the_way(status: dict[str, Any]) -> None:
+    fields = render.status_fields(status)
+    assert fields[:3] == [
+        Field(
+            "State",
+            "encoding, 2.1 photos/s, 3 min 20 s left (for 3 min 20 s, 2 workers, pid 4242)",
+        ),
+        Field("Root", "/photos: watched, 1,500 files, 420 waiting"),
+        Field("Root", "/old: unreadable, 0 files (gone)"),
+    ]
+    assert Field("Photos", "1,060, 2 missing") in fields
+    assert Field("Re-clustering", "1 new face since") in fields
+    assert Field("In the way", "/people/a") in fields
+    assert fields[-1] == Field("Error", "/photos/b\n.jpg: cut short")
+
+
+def test_an_output_that_cannot_be_written_is_part_of_the_status(status: dict[str, Any]) -> None:
+    status["output"]["error"] = "The disk is full."
+    assert Field("Output", "The disk is full.") in render.status_fields(status)
+
+
+def test_a_status_of_a_daemon_that_is_gone_says_its_age(status: dict[str, Any]) -> None:
+    del status["errors"]  # status.json names no photo
+    fields = render.status_fields(status, age=125.0)
+    assert fields[0] == Field("State", "not running; 2 min 5 s ago it was encoding")
+
+
+def test_everyone_is_a_row_also_without_a_folder_and_without_a_date() -> None:
+    person = {"id": "p1", "folder": None, "faces": 4, "photos": 3, "first": None, "last": None}
+    named = {**person, "folder": "person_0001", "first": 0.0, "last": 86_400.0}
+    assert list(render.people_grid([named, person]).rows) == [
+        ("person_0001", "3", "4", "1970-01-01", "1970-01-02", "p1"),
+        ("no folder yet", "3", "4", "", "", "p1"),
+    ]
+
+
+def test_a_photo_says_who_is_in_it_and_who_a_doubtful_face_may_be() -> None:
+    known = {
+        "box": [1, 2, 3, 4],
+        "quality": 0.5,
+        "person": "p1",
+        "folder": "person_0001",
+        "similarity": 0.712,
+        "candidates": [],
+    }
+    doubtful = {
+        **known,
+        "person": None,
+        "folder": None,
+        "similarity": None,
+        "candidates": [
+            {"person": "p1", "folder": "person_0001", "similarity": 0.61},
+            {"person": "p2", "folder": None, "similarity": 0.55},
+        ],
+    }
+    fields = render.photo_fields(
+        {
+            "path": "/photos/a.jpg",
+            "state": "done",
+            "reason": None,
+            "photo": "ff00",
+            "paths": ["/photos/a.jpg", "/photos/copy.jpg"],
+            "captured": {"at": 1_463_221_800.0, "source": "exif"},
+            "faces": [known, doubtful, {**doubtful, "candidates": []}],
+            "links": ["/people/person_0001/a.jpg"],
+        }
+    )
+    assert fields == [
+        Field("Photo", "/photos/a.jpg"),
+        Field("State", "done"),
+        Field("Also at", "/photos/copy.jpg"),
+        Field("Taken", "2016-05-14 10:30, from its metadata"),
+        Field("Face", "person_0001, similarity 0.71, at 1,2,3,4"),
+        Field(
+            "Face",
+            "doubtful, may be person_0001 0.61, p2 (no folder yet) 0.55, at 1,2,3,4",
+        ),
+        Field("Face", "doubtful, may be nobody known, at 1,2,3,4"),
+        Field("Link", "/people/person_0001/a.jpg"),
+    ]
+
+
+def test_in_a_pipe_a_table_is_a_line_a_row_with_tabs_between(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    errors = [{"path": "/p/a\tb\n.jpg", "reason": "cut short", "tries": 2}]
+    render.show_grid(render.errors_grid(errors))
+    render.show_grid(render.errors_grid([]))
+    assert capsys.readouterr().out == "/p/a\\x09b\\x0a.jpg\t2\tcut short\n"

@@ -79,8 +79,8 @@ class Daemon:
         return answer
 
     def status(self) -> dict[str, Any]:
-        with self.client as client:
-            return client.status()
+        client = self.client
+        return client.status()
 
     def is_idle(self) -> bool:
         return bool(self.status()["state"] == "idle")
@@ -91,8 +91,8 @@ class Daemon:
 
     def recluster(self, seconds: float = 120) -> None:
         before = self.status()["recluster"]["last"]
-        with self.client as client:
-            client.recluster()
+        client = self.client
+        client.recluster()
         self.wait_for(lambda: self.status()["recluster"]["last"] != before, seconds)
         self.wait_until_idle(seconds)
 

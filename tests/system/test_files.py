@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from facewatchd.client import Client
-
     from tests.support.daemon import Daemon
 
 pytestmark = pytest.mark.system
@@ -35,11 +34,11 @@ def library(daemon: Daemon, photos: Path) -> Daemon:
 
 def find(daemon: Daemon, path: Path) -> dict[str, Any]:
     """Return what is known of ``path``; nothing yet is a state of its own."""
-    with daemon.client as client:
-        try:
-            return client.find(os.fsencode(path))
-        except NotFoundError:
-            return {"state": "unknown", "links": [], "faces": []}
+    client = daemon.client
+    try:
+        return client.find(os.fsencode(path))
+    except NotFoundError:
+        return {"state": "unknown", "links": [], "faces": []}
 
 
 def wait_for_state(daemon: Daemon, path: Path, state: str, seconds: float = 30) -> dict[str, Any]:
@@ -133,8 +132,8 @@ def test_every_broken_file_fails_with_a_reason_and_the_others_are_done(
     broken = {str(p) for p in (daemon.photos / "broken").iterdir()}
     daemon.start()
     status = daemon.wait_until_idle(200)
-    with daemon.client as client:
-        errors = {error["path"]: error for error in client.errors(1000)}
+    client = daemon.client
+    errors = {error["path"]: error for error in client.errors(1000)}
     assert set(errors) == broken
     assert all(error["tries"] == 2 and len(error["reason"]) > 10 for error in errors.values())
     assert status["files"] | {"unsupported": 0} == {
@@ -150,8 +149,8 @@ def test_formats_and_orientations_are_read(daemon: Daemon, photos: Path) -> None
         shutil.copytree(photos / "odd" / folder, daemon.photos / folder)
     daemon.start()
     status = daemon.wait_until_idle(200)
-    with daemon.client as client:
-        assert client.errors(1000) == []
+    client = daemon.client
+    assert client.errors(1000) == []
     assert status["files"]["failed"] == 0
     assert status["files"]["done"] + status["files"]["unsupported"] == sum(
         1 for p in daemon.photos.rglob("*") if p.is_file()
@@ -168,14 +167,14 @@ def test_names_from_anywhere_are_handled(library: Daemon, photos: Path) -> None:
     for number, path in enumerate(paths):
         with open(path, "wb") as file:
             file.write(content + b"\0" * (number + 1))  # other bytes, the same picture
-    with library.client as client:
-        for path in paths:
-            library.wait_for(partial(_is_done, client, path), 30)
-        library.recluster()
-        for path in paths:
-            links = client.find(path)["links"]
-            assert links
-            assert all(os.path.realpath(os.fsencode(link)) == path for link in links)
+    client = library.client
+    for path in paths:
+        library.wait_for(partial(_is_done, client, path), 30)
+    library.recluster()
+    for path in paths:
+        links = client.find(path)["links"]
+        assert links
+        assert all(os.path.realpath(os.fsencode(link)) == path for link in links)
 
 
 def _is_done(client: Client, path: bytes) -> bool:

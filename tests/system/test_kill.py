@@ -26,12 +26,12 @@ SEED = 20261121
 def partition(daemon: Daemon) -> set[frozenset[tuple[str, tuple[int, ...]]]]:
     """Return the people as sets of (photo, box), and each face of nobody by itself."""
     groups: dict[str, set[tuple[str, tuple[int, ...]]]] = {}
-    with daemon.client as client:
-        for path in sorted(daemon.photos.rglob("*.*")):
-            answer = client.find(os.fsencode(path))
-            for face in answer["faces"]:
-                key = (answer["photo"], tuple(face["box"]))
-                groups.setdefault(face["person"] or repr(key), set()).add(key)
+    client = daemon.client
+    for path in sorted(daemon.photos.rglob("*.*")):
+        answer = client.find(os.fsencode(path))
+        for face in answer["faces"]:
+            key = (answer["photo"], tuple(face["box"]))
+            groups.setdefault(face["person"] or repr(key), set()).add(key)
     return {frozenset(group) for group in groups.values()}
 
 

@@ -90,8 +90,8 @@ def test_a_library_is_sorted_and_new_photos_find_their_person(
     daemon.wait_until_idle(500)
     daemon.recluster()
 
-    with daemon.client as client:
-        given = {path: lfw.folder_of(client, path, label) for path, label in there.items()}
+    client = daemon.client
+    given = {path: lfw.folder_of(client, path, label) for path, label in there.items()}
     majority = lfw.majorities(given, there)
     many = Counter(label.person for label in there.values())
     wanted = [p for p, label in there.items() if many[label.person] > 1]
@@ -101,12 +101,12 @@ def test_a_library_is_sorted_and_new_photos_find_their_person(
 
     clustered = daemon.status()["recluster"]["last"]
     new = lfw.copy(held_back, photos, daemon.photos)
-    with daemon.client as client:
-        daemon.wait_for(lambda: daemon.status()["files"]["done"] >= len(given) + len(new), 60)
-        joined = sum(
-            majority.get(lfw.folder_of(client, path, label) or "") == label.person
-            for path, label in new.items()
-        )
+    client = daemon.client
+    daemon.wait_for(lambda: daemon.status()["files"]["done"] >= len(given) + len(new), 60)
+    joined = sum(
+        majority.get(lfw.folder_of(client, path, label) or "") == label.person
+        for path, label in new.items()
+    )
     with capsys.disabled():
         print(
             f"\nlfw: {right / len(wanted):.1%} of {len(wanted)} faces in a folder of their person,"

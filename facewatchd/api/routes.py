@@ -1,0 +1,161 @@
+"""What can be asked of the daemon: one table of routes, from which the OpenAPI page is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import parse_qs
+
+from facewatchd.api.shapes import (
+    DOUBTFUL,
+    ERROR,
+    FAILED,
+    FOUND,
+    INT,
+    LIMIT,
+    PERSON,
+    STATUS,
+    TEXT,
+    Schema,
+    list_of,
+    shape,
+)
+from facewatchd.errors import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+API_VERSION = "1"
+
+
+class Control(Protocol):
+    """What the API asks of the daemon; called from the API's threads, several at a time.
+
+    The dicts have the shapes that ``/v1/openapi.json`` describes.
+    """
+
+    def status(self) -> dict[str, Any]:
+        """Return what the daemon is doing."""
+        ...
+
+    def people(self) -> list[dict[str, Any]]:
+        """Return every person."""
+        ...
+
+    def doubtful(self, limit: int) -> list[dict[str, Any]]:
+        """Return up to ``limit`` doubtful faces with their candidates."""
+        ...
+
+    def errors(self, limit: int) -> list[dict[str, Any]]:
+        """Return up to ``limit`` failed files with their reason."""
+        ...
+
+    def find(self, path: bytes) -> dict[str, Any]:
+        """Return who is in the photo at ``path``; NotFoundError if it is not known."""
+        ...
+
+    def retry(self) -> int:
+        """Queue every failed file again and return how many there were."""
+        ...
+
+    def scan(self) -> None:
+        """Ask for a walk over every root."""
+        ...
+
+    def recluster(self) -> None:
+        """Ask for a re-clustering."""
+        ...
+
+
+class Query:
+    """The parameters of one request."""
+
+    def __init__(self, raw: bytes) -> None:
+        text = raw.decode("utf-8", "surrogateescape")
+        self._values = parse_qs(text, keep_blank_values=True, errors="surrogateescape")
+
+    def path(self) -> bytes:
+        """Return the parameter ``path`` as the bytes that it was before it was encoded."""
+        if not (text := self._one("path")):
+            raise ApiError("The parameter path is missing.", "Ask for /v1/find?path=PHOTO.")
+        return text.encode("utf-8", "surrogateescape")
+
+    def limit(self) -> int:
+        """Return the parameter ``limit``, 1 to 100,000, 100 by default."""
+        text = self._one("limit") or "100"
+        if text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= 100_000:  # noqa: PLR2004 -- the range stands in the docstring and in the error
+            return int(text)
+        raise ApiError(f"The parameter limit is {text!r}.", "Give a whole number, 1 to 100000.")
+
+    def _one(self, name: str) -> str | None:
+        return self._values.get(name, [None])[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRoute:
+    """One thing that can be asked; ``answer`` runs in a thread of its own."""
+
+    method: str
+    path: str
+    summary: str
+    result: Schema
+    answer: Callable[[Control, Query], Any]
+    parameters: dict[str, Schema]
+
+
+def _scan(control: Control, _: Query) -> dict[str, Any]:
+    control.scan()
+    return {}
+
+
+def _recluster(control: Control, _: Query) -> dict[str, Any]:
+    control.recluster()
+    return {}
+
+
+ROUTES = (
+    ApiRoute("GET", "/v1/status", "What the daemon is doing", STATUS,
+             lambda control, _: control.status(), {}),
+    ApiRoute("GET", "/v1/people", "Every person", list_of(PERSON),
+             lambda control, _: control.people(), {}),
+    ApiRoute("GET", "/v1/doubtful", "Doubtful faces with their candidates", list_of(DOUBTFUL),
+             lambda control, query: control.doubtful(query.limit()), LIMIT),
+    ApiRoute("GET", "/v1/errors", "Failed files with their reason", list_of(FAILED),
+             lambda control, query: control.errors(query.limit()), LIMIT),
+    ApiRoute("GET", "/v1/find", "Who is in a photo", FOUND,
+             lambda control, query: control.find(query.path()), {"path": TEXT}),
+    ApiRoute("POST", "/v1/retry", "Queue every failed file again", shape(queued=INT),
+             lambda control, _: {"queued": control.retry()}, {}),
+    ApiRoute("POST", "/v1/scan", "Walk over every root now", shape(), _scan, {}),
+    ApiRoute("POST", "/v1/recluster", "Cluster everything anew now", shape(), _recluster, {}),
+    ApiRoute("GET", "/v1/openapi.json", "This description", {"type": "object"},
+             lambda *_: openapi(), {}),
+)  # fmt: skip
+
+
+def openapi() -> dict[str, Any]:
+    """Return the OpenAPI 3.1 description of every route."""
+    paths: dict[str, Any] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method.lower()] = {
+            "summary": route.summary,
+            "parameters": [
+                {"name": name, "in": "query", "required": "default" not in schema, "schema": schema}
+                for name, schema in route.parameters.items()
+            ],
+            "responses": {
+                "200": {
+                    "description": route.summary,
+                    "content": {"application/json": {"schema": route.result}},
+                },
+                "default": {
+                    "description": "What failed, and the next step",
+                    "content": {"application/json": {"schema": ERROR}},
+                },
+            },
+        }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "facewatchd", "version": API_VERSION},
+        "paths": paths,
+    }

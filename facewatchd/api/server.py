@@ -1,0 +1,208 @@
+"""The server of the API: requests to answers, errors to JSON, a socket that is its owner's."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+from typing import TYPE_CHECKING, Any, cast
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Route
+
+from facewatchd import __version__
+from facewatchd.api.routes import API_VERSION, ROUTES, ApiRoute, Control, Query
+from facewatchd.errors import ApiError, Exit, FacewatchError, NotFoundError, StartError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from starlette.requests import Request
+
+HEADER = "Facewatchd-Api"
+_LONGEST_SOCKET_PATH = 107  # sun_path of unix(7), less its final NUL
+_BACKLOG = 64
+_GRACE = 5  # seconds that an answer under way may take when the daemon stops
+
+logger = logging.getLogger(__name__)
+
+
+class _Json(Response):
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=True, allow_nan=False).encode("ascii")
+
+
+def _problem(status: int, title: str, remedy: str, code: int = Exit.FAILED) -> _Json:
+    return _Json({"error": {"title": title, "remedy": remedy, "exit_code": int(code)}}, status)
+
+
+def _answer(control: Control, route: ApiRoute, request: Request) -> _Json:
+    """Answer one request; every error becomes JSON here."""
+    try:
+        _check_version(request)
+        return _Json(route.answer(control, Query(request.scope["query_string"])))
+    except FacewatchError as error:
+        status = 404 if isinstance(error, NotFoundError) else 400
+        if not isinstance(error, NotFoundError | ApiError):
+            status = 500
+        return _problem(status, error.title, error.remedy, error.exit_code)
+    except Exception as error:
+        logger.exception("The request %s %s failed.", route.method, route.path)
+        title = f"The daemon failed to answer {route.path}: {type(error).__name__}: {error}"
+        return _problem(500, title, "This is a bug: report it with the daemon's log.")
+
+
+def _check_version(request: Request) -> None:
+    asked = request.headers.get(HEADER, API_VERSION)
+    if asked != API_VERSION:
+        raise ApiError(
+            f"The client speaks version {asked!r} of the API; this daemon, facewatchd "
+            f"{__version__}, speaks version {API_VERSION}.",
+            "Install the same version of facewatchd for both, and restart the daemon.",
+        )
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    """Answer what no route takes."""
+    refusal = cast("HTTPException", error)  # registered for this class alone
+    return _problem(refusal.status_code, f"{refusal.detail}.", "/v1/openapi.json lists the routes.")
+
+
+def app(control: Control) -> Starlette:
+    """Return the API over ``control`` as an ASGI application."""
+
+    def endpoint(route: ApiRoute) -> Callable[[Request], Response]:
+        return lambda request: _answer(control, route, request)
+
+    api = Starlette(
+        routes=[Route(route.path, endpoint(route), methods=[route.method]) for route in ROUTES],
+        exception_handlers={HTTPException: _refused},
+    )
+    api.router.redirect_slashes = False
+    return api
+
+
+class _Server(uvicorn.Server):
+    """Says when it accepts.  In a thread, uvicorn leaves the process's signals alone."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.settled = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.settled.set()
+
+
+class ApiServer:
+    """Serves the API of ``control`` at ``socket_path``, in a thread of its own.
+
+    The daemon holds the lock on its state folder, so a socket file on which nobody answers is a
+    dead daemon's and is replaced.
+    """
+
+    def __init__(self, control: Control, socket_path: Path) -> None:
+        self._path = socket_path
+        self._server = _Server(
+            uvicorn.Config(
+                app(control),
+                loop="asyncio",
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                headers=[(HEADER, API_VERSION)],
+                backlog=_BACKLOG,
+                timeout_graceful_shutdown=_GRACE,
+            )
+        )
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Return when the socket accepts; StartError if it cannot be bound."""
+        listener = _bind(self._path)
+        self._thread = threading.Thread(
+            target=self._serve, args=(listener,), name="api", daemon=True
+        )
+        self._thread.start()
+        self._server.settled.wait()
+        if not self._server.started:
+            self.stop()
+            raise StartError(
+                f"The API at {self._path} did not start.", "The daemon's log says why."
+            )
+
+    def stop(self) -> None:
+        """Finish the answers under way, end the thread and remove the socket file."""
+        if self._thread is None:
+            return
+        self._server.should_exit = True
+        self._thread.join()
+        self._thread = None
+        self._path.unlink(missing_ok=True)
+
+    def _serve(self, listener: socket.socket) -> None:
+        try:
+            with listener:
+                self._server.run(sockets=[listener])
+        except Exception:
+            logger.exception("The API stopped.")
+        finally:
+            self._server.settled.set()
+
+
+def _bind(path: Path) -> socket.socket:
+    """Return a listening socket at ``path`` that only its owner may connect to."""
+    if (length := len(bytes(path))) > _LONGEST_SOCKET_PATH:
+        raise StartError(
+            f"The socket's path {path} is {length} bytes long; "
+            f"the system allows {_LONGEST_SOCKET_PATH}.",
+            "Set socket: in the configuration to a shorter path, like /run/facewatchd/api.sock.",
+        )
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _clear(path)
+        listener.bind(bytes(path))
+        path.chmod(0o600)  # before listen(): nobody can have connected yet
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise StartError(
+            f"The socket {path} cannot be made: {error.strerror}.",
+            "Its folder must exist and be writable by the daemon, on a local file system.",
+        ) from error
+    except StartError:
+        listener.close()
+        raise
+    return listener
+
+
+def _clear(path: Path) -> None:
+    """Remove a socket file on which nobody answers; StartError for anything else in the way."""
+    if not path.is_symlink() and not path.exists():
+        return
+    if path.is_symlink() or not path.is_socket():
+        raise StartError(
+            f"{path} is in the way: it is not a socket.",
+            "Move it away, or set socket: in the configuration to another path.",
+        )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(bytes(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+    raise StartError(
+        f"Another daemon answers on {path}.",
+        "Stop it, or set socket: in the configuration to another path.",
+    )

@@ -1,0 +1,111 @@
+"""The shapes of the API's answers, as JSON schemas.
+
+Times are seconds since 1970, boxes left, top, right, bottom in pixels of the upright original.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Schema = dict[str, Any]
+TEXT: Schema = {"type": "string"}
+INT: Schema = {"type": "integer"}
+NUMBER: Schema = {"type": "number"}
+TRUTH: Schema = {"type": "boolean"}
+
+
+def maybe(schema: Schema) -> Schema:
+    """Return the schema of ``schema`` or null."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def list_of(items: Schema) -> Schema:
+    """Return the schema of an array of ``items``."""
+    return {"type": "array", "items": items}
+
+
+def one_of(*words: str) -> Schema:
+    """Return the schema of one of ``words``."""
+    return {"type": "string", "enum": list(words)}
+
+
+def shape(**fields: Schema) -> Schema:
+    """Return the schema of an object that has these fields and no others."""
+    return {
+        "type": "object",
+        "properties": fields,
+        "required": list(fields),
+        "additionalProperties": False,
+    }
+
+
+_BOX = {**list_of(INT), "minItems": 4, "maxItems": 4}
+_CANDIDATES = list_of(shape(person=TEXT, folder=maybe(TEXT), similarity=NUMBER))
+_ROOT = shape(
+    path=TEXT,
+    state=one_of("watched", "scanning", "unreadable"),
+    reason=maybe(TEXT),
+    files=INT,
+    backlog=INT,
+)
+_RECLUSTER = shape(
+    running=TRUTH,
+    last=maybe(NUMBER),
+    last_seconds=maybe(NUMBER),
+    next=maybe(NUMBER),
+    new_faces=INT,
+)
+FAILED = shape(path=TEXT, reason=TEXT, tries=INT)
+STATUS = shape(
+    version=TEXT,
+    api=INT,
+    state=one_of(
+        "starting", "scanning", "encoding", "clustering", "organising", "idle", "stopping"
+    ),
+    pid=INT,
+    started=NUMBER,
+    time=NUMBER,
+    roots=list_of(_ROOT),
+    files=shape(pending=INT, done=INT, failed=INT, unsupported=INT),
+    photos=INT,
+    missing=INT,
+    faces=INT,
+    people=INT,
+    folders=INT,
+    doubtful=INT,
+    recluster=_RECLUSTER,
+    rate=maybe(NUMBER),
+    seconds_left=maybe(NUMBER),
+    workers=INT,
+    output=shape(path=TEXT, links=INT, conflicts=list_of(TEXT), error=maybe(TEXT)),
+    errors=list_of(FAILED),
+)
+PERSON = shape(
+    id=TEXT,
+    folder=maybe(TEXT),
+    faces=INT,
+    photos=INT,
+    first=maybe(NUMBER),
+    last=maybe(NUMBER),
+)
+DOUBTFUL = shape(face=INT, photo=TEXT, box=_BOX, quality=NUMBER, candidates=_CANDIDATES)
+_FOUND_FACE = shape(
+    box=_BOX,
+    quality=NUMBER,
+    person=maybe(TEXT),
+    folder=maybe(TEXT),
+    similarity=maybe(NUMBER),
+    candidates=_CANDIDATES,
+)
+FOUND = shape(
+    path=TEXT,
+    state=one_of("pending", "done", "failed", "unsupported"),
+    reason=maybe(TEXT),
+    photo=maybe(TEXT),
+    paths=list_of(TEXT),
+    captured=maybe(shape(at=NUMBER, source=one_of("exif", "name", "file"))),
+    faces=list_of(_FOUND_FACE),
+    links=list_of(TEXT),
+)
+ERROR = shape(error=shape(title=TEXT, remedy=TEXT, exit_code=INT))
+LIMIT = {"limit": {"type": "integer", "minimum": 1, "maximum": 100_000, "default": 100}}

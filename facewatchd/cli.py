@@ -1,0 +1,285 @@
+"""facewatchctl's entry point: asks the daemon, and shows what it answers."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from facewatchd import __version__, render
+from facewatchd.errors import ApiError, FacewatchError, NotFoundError, NotRunningError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from facewatchd.client import Client
+    from facewatchd.render import Field
+
+_SYSTEM_SOCKET = Path("/run/facewatchd/api.sock")
+_SYSTEM_STATE = Path("/var/lib/facewatchd")
+_WATCH_EVERY = 1.0
+_POLL_EVERY = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where the daemon listens, and the state folders that its last status may lie in."""
+
+    socket: Path
+    states: tuple[Path, ...]
+
+    def client(self) -> Client:
+        """Return a client of the daemon."""
+        from facewatchd.client import Client  # noqa: PLC0415 -- --help needs no HTTP
+
+        return Client(self.socket)
+
+    def last_status(self) -> dict[str, Any] | None:
+        """Return the newest status that a daemon left behind."""
+        from facewatchd.client import read_last_status  # noqa: PLC0415 -- the same
+
+        found = [s for s in map(read_last_status, self.states) if s is not None]
+        return max(found, key=lambda s: float(s["time"]), default=None)
+
+
+def where(socket: Path | None, state: Path | None) -> Where:
+    """Return where the daemon is, without reading its configuration."""
+    base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    own = Path(base).expanduser() / "facewatchd"
+    if socket is None and (named := os.environ.get("FACEWATCHD_SOCKET")):
+        socket = Path(named)
+    if socket is not None:
+        return Where(socket, (state or socket.parent,))
+    if state is not None:
+        return Where(state / "api.sock", (state,))
+    if _exists(_SYSTEM_SOCKET):
+        return Where(_SYSTEM_SOCKET, (_SYSTEM_STATE,))
+    return Where(own / "api.sock", (own, _SYSTEM_STATE))
+
+
+class _Group(click.Group):
+    """The one place where an error becomes words and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FacewatchError as error:
+            click.echo(f"facewatchctl: {render.printable(error.title)}", err=True)
+            click.echo(f"  {render.printable(error.remedy)}", err=True)
+            ctx.exit(error.exit_code)
+
+
+_path = click.Path(path_type=Path)
+_json = click.option("--json", "as_json", is_flag=True, help="Print the API's answer as JSON.")
+_limit = click.option(
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=100,
+    show_default=True,
+    help="How many are shown at most.",
+)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--socket", type=_path, help="The daemon's socket.")
+@click.option("--state", type=_path, help="The daemon's state folder.")
+@click.version_option(__version__, prog_name="facewatchctl")
+@click.pass_context
+def main(ctx: click.Context, socket: Path | None, state: Path | None) -> None:
+    """Ask the face-watching daemon what it does, what it found, and to do it again."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows fewer letters
+    ctx.obj = where(socket, state)
+
+
+@main.command()
+@_json
+@click.option("--watch", is_flag=True, help="Show it anew every second until Ctrl-C.")
+@click.pass_obj
+def status(place: Where, *, as_json: bool, watch: bool) -> None:
+    """Show what the daemon is doing; without one, what it did last (exit 3)."""
+    if as_json and watch:
+        raise click.UsageError("--json and --watch exclude each other.")
+    try:
+        client = place.client()
+        if watch:
+            render.watch_fields(_every_second(client))
+        else:
+            _show(client.status(), as_json, lambda s: render.show_fields(render.status_fields(s)))
+    except NotRunningError:
+        last = place.last_status()
+        if last is not None:
+            age = time.time() - last["time"]
+            words = functools.partial(render.status_fields, age=age)
+            _show(last, as_json, lambda s: render.show_fields(words(s)))
+        raise
+
+
+@main.command()
+@_json
+@click.pass_obj
+def people(place: Where, *, as_json: bool) -> None:
+    """List everyone who was found, with how many photos and faces."""
+    client = place.client()
+    answer = client.people()
+    _show(answer, as_json, lambda a: render.show_grid(render.people_grid(a)))
+
+
+@main.command()
+@_json
+@_limit
+@click.pass_obj
+def doubtful(place: Where, *, as_json: bool, limit: int) -> None:
+    """List faces that no person was near enough to, with whom they may be."""
+    client = place.client()
+    answer = client.doubtful(limit)
+    _show(answer, as_json, lambda a: render.show_grid(render.doubtful_grid(a)))
+
+
+@main.command()
+@_json
+@_limit
+@click.pass_obj
+def errors(place: Where, *, as_json: bool, limit: int) -> None:
+    """List files that could not be read, with the reason."""
+    client = place.client()
+    answer = client.errors(limit)
+    _show(answer, as_json, lambda a: render.show_grid(render.errors_grid(a)))
+
+
+@main.command()
+@click.argument("photo", type=click.Path(path_type=bytes))
+@_json
+@click.pass_obj
+def find(place: Where, *, photo: bytes, as_json: bool) -> None:
+    """Show who is in PHOTO, or in the photo that the link PHOTO leads to."""
+    client = place.client()
+    answer = _find(client, photo)
+    _show(answer, as_json, lambda a: render.show_fields(render.photo_fields(a)))
+
+
+@main.command()
+@click.pass_obj
+def retry(place: Where) -> None:
+    """Try all failed files again."""
+    client = place.client()
+    queued = client.retry()
+    click.echo(f"{render.count(queued, 'failed file')} will be tried again.")
+
+
+@main.command()
+@click.pass_obj
+def scan(place: Where) -> None:
+    """Walk over all watched folders now."""
+    client = place.client()
+    client.scan()
+    click.echo("All watched folders are walked over; see: facewatchctl status")
+
+
+@main.command()
+@click.option("--wait", is_flag=True, help="Return when it is done, and say what came out.")
+@click.pass_obj
+def recluster(place: Where, *, wait: bool) -> None:
+    """Cluster all faces anew now."""
+    client = place.client()
+    before = client.status()["recluster"]["last"]
+    client.recluster()
+    if not wait:
+        click.echo("All faces are clustered anew; see: facewatchctl status")
+        return
+    after = _wait_for_clustering(client, before)
+    click.echo(
+        f"Clustered {render.count(after['faces'], 'face')} in "
+        f"{render.duration(after['recluster']['last_seconds'] or 0)}: "
+        f"{render.count(after['people'], 'person', 'people')}, {after['doubtful']:,} doubtful."
+    )
+
+
+@main.command()
+@click.argument("photos", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--into",
+    type=_path,
+    default=Path("facewatchd-demo"),
+    show_default=True,
+    help="The folder that the demo makes.",
+)
+def demo(photos: Path | None, into: Path) -> None:
+    """Run the daemon on the folder PHOTOS, or on made photos of six people; show the result."""
+    command = [sys.executable, "-P", "-m", "facewatchd.batch", "demo", "--into", str(into)]
+    command += ["--", str(photos)] if photos else []
+    os.execv(command[0], command)  # noqa: S606 -- our own interpreter takes our place: its signals and exit code are ours
+
+
+def _show(answer: Any, as_json: bool, words: Callable[[Any], None]) -> None:  # noqa: FBT001 -- handed on from the option of that name
+    if as_json:
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        words(answer)
+
+
+def _every_second(client: Client) -> Iterator[list[Field]]:
+    try:
+        while True:
+            yield render.status_fields(client.status())
+            time.sleep(_WATCH_EVERY)
+    except KeyboardInterrupt:
+        return
+
+
+def _find(client: Client, photo: bytes) -> dict[str, Any]:
+    """Ask for ``photo`` by each name that the daemon may know it by."""
+    *others, typed = _names(photo)
+    for name in others:
+        with contextlib.suppress(NotFoundError):
+            return client.find(name)
+    return client.find(typed)
+
+
+def _names(photo: bytes) -> list[bytes]:
+    """Return absolute names of ``photo``, the one that was typed last.
+
+    A root may be configured by a path with links in it, and a link of the output tree stands for
+    its photo.
+    """
+    typed = os.path.abspath(photo)
+    folder, name = os.path.split(typed)
+    names = [os.path.realpath(typed), os.path.join(os.path.realpath(folder), name)]
+    if os.path.islink(typed):
+        names.append(os.path.normpath(os.path.join(folder, os.readlink(typed))))
+    return [*dict.fromkeys(n for n in names if n != typed), typed]
+
+
+def _wait_for_clustering(client: Client, before: float | None) -> dict[str, Any]:
+    """Return the status once a re-clustering ended later than ``before``."""
+    seen = False
+    while True:
+        now = client.status()
+        running, last = now["recluster"]["running"], now["recluster"]["last"]
+        if not running and last != before:
+            return now
+        if seen and not running:
+            raise ApiError("The re-clustering failed.", "The daemon's log says why.")
+        seen = running
+        time.sleep(_POLL_EVERY)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        return True  # it is there, for others
+
+
+if __name__ == "__main__":
+    main()

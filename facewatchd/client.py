@@ -1,0 +1,174 @@
+"""The client of the daemon's API: one method a route, over the unix socket."""
+
+from __future__ import annotations
+
+import json
+import socket
+from contextlib import closing
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+from facewatchd.errors import ApiError, Exit, FacewatchError, NotFoundError, NotRunningError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_T = TypeVar("_T")
+_VERSION = "1"
+_HEADER = "Facewatchd-Api"
+_SECONDS = 30.0  # a store that writes a large plan answers late
+
+
+class Client:
+    """Asks the daemon at ``socket_path``; a connection of its own for each question.
+
+    Paths in answers are text as ``os.fsdecode`` makes it.  Every method raises NotRunningError
+    when nobody answers, ApiError when the daemon refuses or speaks another version.
+    """
+
+    def __init__(self, socket_path: Path) -> None:
+        self._path = socket_path
+
+    def status(self) -> dict[str, Any]:
+        """Return what the daemon is doing."""
+        return self._ask(dict, "GET", "/v1/status")
+
+    def people(self) -> list[dict[str, Any]]:
+        """Return every person."""
+        return self._ask(list, "GET", "/v1/people")
+
+    def doubtful(self, limit: int = 100) -> list[dict[str, Any]]:
+        """Return up to ``limit`` doubtful faces."""
+        return self._ask(list, "GET", f"/v1/doubtful?limit={limit}")
+
+    def errors(self, limit: int = 100) -> list[dict[str, Any]]:
+        """Return up to ``limit`` failed files."""
+        return self._ask(list, "GET", f"/v1/errors?limit={limit}")
+
+    def find(self, path: bytes) -> dict[str, Any]:
+        """Return who is in the photo at ``path``; NotFoundError if the daemon does not know it."""
+        return self._ask(dict, "GET", f"/v1/find?path={quote(path, safe='/')}")
+
+    def retry(self) -> int:
+        """Have every failed file tried again and return how many there are."""
+        return int(self._ask(dict, "POST", "/v1/retry")["queued"])
+
+    def scan(self) -> None:
+        """Have every root walked over."""
+        self._ask(dict, "POST", "/v1/scan")
+
+    def recluster(self) -> None:
+        """Have everything clustered anew; returns before it is done."""
+        self._ask(dict, "POST", "/v1/recluster")
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI description of the API."""
+        return self._ask(dict, "GET", "/v1/openapi.json")
+
+    def _ask(self, kind: type[_T], method: str, url: str) -> _T:
+        with closing(_Connection(self._path)) as connection:
+            try:
+                connection.request(method, url, headers={_HEADER: _VERSION})
+                response = connection.getresponse()
+                body = response.read()
+            except (OSError, HTTPException) as error:
+                raise _unanswered(self._path, error) from error
+        _check_version(response)
+        content = _content(url, body)
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            raise _told(content["error"])
+        if not isinstance(content, kind):
+            raise _nonsense(url)
+        return content
+
+
+class _Connection(HTTPConnection):
+    """HTTP over the unix socket at ``path``."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("facewatchd", timeout=_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(bytes(self._path))
+
+
+def _content(url: str, body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise _nonsense(url) from error
+
+
+def _nonsense(url: str) -> ApiError:
+    return ApiError(
+        f"The daemon's answer to {url.partition('?')[0]} cannot be understood.",
+        "Install the same version of facewatchd for both, and restart the daemon.",
+    )
+
+
+def read_last_status(state_folder: Path) -> dict[str, Any] | None:
+    """Return what the daemon of ``state_folder`` last wrote of itself; None if there is nothing.
+
+    It has the shape of ``Client.status`` without ``errors``.
+    """
+    path = state_folder / "status.json"
+    try:
+        status = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise ApiError(
+            f"The last status in {path} cannot be read: {error}",
+            "Run this as the daemon's user, or start the daemon: it writes the file anew.",
+        ) from error
+    if not isinstance(status, dict):
+        raise ApiError(f"{path} holds no status.", "Start the daemon: it writes the file anew.")
+    return status
+
+
+def _not_running(path: Path) -> NotRunningError:
+    return NotRunningError(
+        f"No daemon answers at {path}.",
+        "Start it with: systemctl start facewatchd, or: facewatchd --config FILE. "
+        "If it runs with another state folder, name that with --state DIR.",
+    )
+
+
+def _unanswered(path: Path, error: Exception) -> FacewatchError:
+    match error:
+        case PermissionError():
+            return ApiError(
+                f"You may not use the daemon's socket {path}.",
+                "Run this as the daemon's user, for instance with: sudo facewatchctl",
+            )
+        case TimeoutError():
+            return ApiError(
+                f"The daemon at {path} did not answer for {_SECONDS:.0f} seconds.",
+                "Try again; when it goes on, the daemon's log says what keeps it.",
+            )
+        case _:  # there is none, or it stopped while it was asked
+            return _not_running(path)
+
+
+def _check_version(response: HTTPResponse) -> None:
+    spoken = response.getheader(_HEADER)
+    if spoken != _VERSION:
+        raise ApiError(
+            f"The daemon speaks version {spoken or 'none'} of the API; this facewatchctl speaks "
+            f"version {_VERSION}.",
+            "Install the same version of facewatchd for both, and restart the daemon.",
+        )
+
+
+def _told(error: dict[str, Any]) -> FacewatchError:
+    """Return the daemon's error as our own."""
+    code = Exit(error["exit_code"])
+    kind = NotFoundError if code == Exit.NOT_FOUND else ApiError
+    told = kind(error["title"], error["remedy"])
+    told.exit_code = code
+    return told

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
 import sys
-import threading
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -15,9 +13,7 @@ import pytest
 from facewatchd import demo_photos
 from facewatchd.errors import Exit, FacewatchError
 from tests.conftest import missing
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.support.scripted import Scripted, served
 
 pytestmark = pytest.mark.system
 
@@ -84,6 +80,17 @@ def test_a_folder_that_no_demo_made_is_refused(tmp_path: Path) -> None:
     assert mine.exists()
 
 
+def test_a_folder_in_which_another_demo_runs_is_left_alone(tmp_path: Path) -> None:
+    into = tmp_path / "facewatchd-demo"
+    (into / "state").mkdir(parents=True)
+    (into / ".facewatchd-demo").touch()
+    with served(Scripted(), into / "state" / "api.sock"):
+        result = run(tmp_path, tmp_path)
+    assert result.returncode == Exit.FAILED
+    assert "Another demo is running" in result.stderr
+    assert (into / "state").exists()
+
+
 def test_photos_in_the_folder_that_is_replaced_are_refused(tmp_path: Path) -> None:
     photos = tmp_path / "facewatchd-demo" / "photos"
     photos.mkdir(parents=True)
@@ -123,7 +130,7 @@ def test_ctrl_c_ends_the_demo_and_its_daemon(tmp_path: Path, number: signal.Sign
     with subprocess.Popen(
         COMMAND, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        daemon = next(children(process))
+        daemon = daemon_of(process, tmp_path / "facewatchd-demo")
         process.send_signal(number)
         process.communicate(timeout=60)
     assert process.returncode not in (0, -signal.SIGKILL)
@@ -132,12 +139,12 @@ def test_ctrl_c_ends_the_demo_and_its_daemon(tmp_path: Path, number: signal.Sign
     assert "Stopped." in (tmp_path / "facewatchd-demo" / "daemon.log").read_text()
 
 
-def children(process: subprocess.Popen[bytes]) -> Iterator[psutil.Process]:
-    """Yield the daemon once it answers."""
-    socket, waited = "facewatchd-demo/state/api.sock", 0
-    while not os.path.exists(os.path.join(f"/proc/{process.pid}/cwd", socket)):
+def daemon_of(process: subprocess.Popen[bytes], folder: Path) -> psutil.Process:
+    """Return the demo's daemon once it answers."""
+    deadline = time.monotonic() + 60
+    while not (folder / "state" / "api.sock").exists():
         assert process.poll() is None
-        waited += 1
-        assert waited < 1200
-        threading.Event().wait(0.05)
-    yield from psutil.Process(process.pid).children()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)  # between two looks at another process, with a deadline
+    (daemon,) = psutil.Process(process.pid).children()
+    return daemon

@@ -113,7 +113,8 @@ def status(place: Where, *, as_json: bool, watch: bool) -> None:
     try:
         client = place.client()
         if watch:
-            render.watch_fields(_every_second(client))
+            with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how one leaves it
+                render.watch_fields(_every_second(client))
         else:
             _show(client.status(), as_json, lambda s: render.show_fields(render.status_fields(s)))
     except NotRunningError:
@@ -229,12 +230,9 @@ def _show(answer: Any, as_json: bool, words: Callable[[Any], None]) -> None:  # 
 
 
 def _every_second(client: Client) -> Iterator[list[Field]]:
-    try:
-        while True:
-            yield render.status_fields(client.status())
-            time.sleep(_WATCH_EVERY)
-    except KeyboardInterrupt:
-        return
+    while True:
+        yield render.status_fields(client.status())
+        time.sleep(_WATCH_EVERY)
 
 
 def _find(client: Client, photo: bytes) -> dict[str, Any]:

@@ -193,7 +193,7 @@ def scan(place: Where) -> None:
 def recluster(place: Where, *, wait: bool) -> None:
     """Cluster all faces anew now."""
     client = place.client()
-    before = client.status()["recluster"]["last"]
+    before = client.status()["recluster"]["runs"]
     client.recluster()
     if not wait:
         click.echo("All faces are clustered anew; see: facewatchctl status")
@@ -258,18 +258,17 @@ def _names(photo: bytes) -> list[bytes]:
     return [*dict.fromkeys(n for n in names if n != typed), typed]
 
 
-def _wait_for_clustering(client: Client, before: float | None) -> dict[str, Any]:
-    """Return the status once a re-clustering ended later than ``before``."""
-    seen = False
+def _wait_for_clustering(client: Client, before: int) -> dict[str, Any]:
+    """Return the status once more than ``before`` re-clusterings have ended and none is left."""
     while True:
         now = client.status()
-        running, last = now["recluster"]["running"], now["recluster"]["last"]
-        if not running and last != before:
-            return now
-        if seen and not running:
-            raise ApiError("The re-clustering failed.", "The daemon's log says why.")
-        seen = running
+        clustering = now["recluster"]
+        if clustering["runs"] > before and not clustering["running"]:
+            break
         time.sleep(_POLL_EVERY)
+    if clustering["error"]:
+        raise ApiError(clustering["error"], "The daemon's log may say more.")
+    return now
 
 
 def _exists(path: Path) -> bool:

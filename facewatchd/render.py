@@ -86,6 +86,8 @@ def status_fields(status: dict[str, Any], *, age: float | None = None) -> list[F
         Field("Re-clustering", _clustering(clustering)),
         Field("Output", f"{output['path']}: {count(output['links'], 'link')}"),
     ]
+    if clustering["error"]:
+        fields.append(Field("Re-clustering", clustering["error"]))
     if output["error"]:
         fields.append(Field("Output", output["error"]))
     fields += [Field("In the way", path) for path in output["conflicts"]]

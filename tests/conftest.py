@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from _pytest.terminal import TerminalReporter
+
+_MEASURED = "measured"
 
 
 def missing(what: str) -> None:
@@ -29,3 +37,35 @@ def shared() -> Path:
 def photos(shared: Path) -> Path:
     """Return the folder of real photos, for reading only."""
     return shared / "photos"
+
+
+@pytest.fixture
+def measured(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Return a function whose sentences stand at the end of the test run's output."""
+
+    def note(sentence: str) -> None:
+        record_property(_MEASURED, sentence)
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """Print what was measured, in whichever process the test ran."""
+    reports = (r for kind in ("passed", "failed") for r in terminalreporter.getreports(kind))
+    sentences = [v for r in reports for k, v in r.user_properties if k == _MEASURED]
+    if sentences:
+        terminalreporter.section("measured")
+    for sentence in sentences:
+        terminalreporter.write_line(str(sentence))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take longest, so that no core waits for the last of them."""
+    items.sort(key=_patience, reverse=True)
+
+
+def _patience(item: pytest.Item) -> float:
+    marker = item.get_closest_marker("timeout")
+    if marker is not None:
+        return float(marker.args[0])
+    return 1.0 if item.get_closest_marker("system") else 0.0

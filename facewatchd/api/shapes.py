@@ -50,6 +50,8 @@ _ROOT = shape(
 )
 _RECLUSTER = shape(
     running=TRUTH,
+    runs=INT,
+    error=maybe(TEXT),
     last=maybe(NUMBER),
     last_seconds=maybe(NUMBER),
     next=maybe(NUMBER),

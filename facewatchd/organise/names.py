@@ -86,8 +86,9 @@ def _name(photo: Photo, digits: int) -> bytes:
     name = os.path.basename(photo.path)
     if not digits:
         return name
-    stem, extension = os.path.splitext(name)
-    if len(extension) > _LONGEST_EXTENSION:
+    stem, dot, extension = name.rpartition(b".")  # of "...jpg" too, unlike os.path.splitext
+    extension = dot + extension
+    if not dot or len(extension) > _LONGEST_EXTENSION:
         stem, extension = name, b""
     suffix = b"~" + photo.hash.hex()[:digits].encode() + extension
     return _shortened(stem, _LONGEST - len(suffix)) + suffix

@@ -56,6 +56,8 @@ class Control:
                 **counts,
                 "recluster": {
                     "running": live.clustering,
+                    "runs": live.clusterings,
+                    "error": live.clustering_error,
                     "last": live.clustered_at,
                     "last_seconds": live.clustered_seconds,
                     "next": live.next_clustering,

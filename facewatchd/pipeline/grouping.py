@@ -32,6 +32,7 @@ GROWTH = 0.05  # a run is due when this share of all faces is new
 MOST_OF_THE_TIME = 0.1  # runs that new faces ask for take at most this share of the time
 _BLOCK = 1024
 _CLOSES_WITHIN = 5.0
+_REST_AFTER_ERROR = 600.0
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,8 @@ class Grouping:
         at, seconds = store.fact("clustered_at"), store.fact("clustered_seconds")
         self.last = float(at) if at else None
         self.last_seconds = float(seconds) if seconds else None
+        self.runs = 0
+        self.error: str | None = None
         self._clustered = int(store.fact("clustered_faces") or 0)
         self._first_backlog = store.fact("first_backlog") is None
         encoding.new_faces = max(0, store.faces.count() - self._clustered)
@@ -110,16 +113,18 @@ class Grouping:
             self._run = None
 
     def _is_due(self, *, backlog: bool) -> bool:
-        if self._requested:
-            return True
         if self._first_backlog and not backlog and self._clustered + self._encoding.new_faces:
             self._first_backlog = False
             with self._store.transaction():
                 self._store.set_fact("first_backlog", "done")
             return True
+        if self._requested:
+            return True
+        if self._clock.monotonic() < self._not_before:
+            return False
         enough = max(self._settings.recluster.new_faces, GROWTH * self._clustered)
         if self._encoding.new_faces >= enough:
-            return self._clock.monotonic() >= self._not_before
+            return True
         return self.last is not None and self._clock.time() >= self.next
 
     def _start(self) -> None:
@@ -146,6 +151,8 @@ class Grouping:
             result = None
         run.child.close(_CLOSES_WITHIN)
         self._run = None
+        self.runs += 1
+        self.error = None
         if isinstance(result, Grouped):
             self._not_before = self._clock.monotonic() + result.seconds / MOST_OF_THE_TIME
             with self._store.transaction():
@@ -155,9 +162,9 @@ class Grouping:
             self._publishing.touch_all()
         else:
             reason = result.reason if isinstance(result, Refused) else run.child.end_in_words()
-            log.error("Re-clustering %s; it is tried again at the next occasion.", reason)
-            self._not_before = self._clock.monotonic() + 600
-            self.last = self._clock.time()
+            self.error = f"Re-clustering {reason}; it is tried again after a while."
+            log.error("%s", self.error)
+            self._not_before = self._clock.monotonic() + _REST_AFTER_ERROR
 
     def _remember(self, run: _Run, seconds: float) -> None:
         self.last, self.last_seconds = self._clock.time(), seconds

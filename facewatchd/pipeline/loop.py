@@ -40,6 +40,8 @@ class Live:
     rate: float | None
     workers: int
     clustering: bool
+    clusterings: int
+    clustering_error: str | None
     clustered_at: float | None
     clustered_seconds: float | None
     next_clustering: float
@@ -197,7 +199,9 @@ class Pipeline:
             roots=tuple(_root(root) for root in self.intake.roots),
             rate=self._encoding.rate(),
             workers=self._encoding.workers,
-            clustering=grouping.running,
+            clustering=grouping.busy,
+            clusterings=grouping.runs,
+            clustering_error=grouping.error,
             clustered_at=grouping.last,
             clustered_seconds=grouping.last_seconds,
             next_clustering=grouping.next,

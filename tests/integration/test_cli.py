@@ -209,7 +209,7 @@ def test_a_re_clustering_that_fails_is_said(state: Path, control: Scripted) -> N
     control.clustering_fails = True
     result = run("--state", state, "recluster", "--wait")
     assert result.returncode == Exit.FAILED
-    assert "The re-clustering failed." in result.stderr
+    assert "Re-clustering crashed." in result.stderr
 
 
 @pytest.mark.usefixtures("daemon")

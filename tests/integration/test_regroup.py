@@ -103,6 +103,7 @@ def test_the_merge_of_real_faces_is_upgma_on_squared_distances(
 def test_the_process_ends_after_its_answer(child: Child) -> None:
     child.send(task(np.zeros((3, 128), dtype=np.float32)))
     assert answer(child).labels.tolist() == [0, 0, 0]
+    assert child.close(timeout=30)
     assert child.end_in_words() == "ended with code 0"
 
 

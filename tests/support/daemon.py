@@ -90,10 +90,10 @@ class Daemon:
         return self.status()
 
     def recluster(self, seconds: float = 120) -> None:
-        before = self.status()["recluster"]["last"]
+        before = self.status()["recluster"]["runs"]
         client = self.client
         client.recluster()
-        self.wait_for(lambda: self.status()["recluster"]["last"] != before, seconds)
+        self.wait_for(lambda: self.status()["recluster"]["runs"] > before, seconds)
         self.wait_until_idle(seconds)
 
     def stop(self) -> int:

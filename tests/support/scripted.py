@@ -39,7 +39,8 @@ class Scripted:
     def status(self) -> dict[str, Any]:
         running = self.still_running > 0
         self.still_running -= running
-        if self.asked_for("recluster") and not running and not self.clustering_fails:
+        ended = bool(self.asked_for("recluster")) and not running
+        if ended and not self.clustering_fails:
             self.clustered = 1_700_000_100.0
         path = os.fsdecode(PHOTO)
         return {
@@ -61,6 +62,8 @@ class Scripted:
             "doubtful": 1,
             "recluster": {
                 "running": running,
+                "runs": int(ended),
+                "error": "Re-clustering crashed." if self.clustering_fails else None,
                 "last": self.clustered,
                 "last_seconds": 2.5,
                 "next": 1_700_086_500.0,

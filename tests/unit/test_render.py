@@ -33,6 +33,8 @@ def status() -> dict[str, Any]:
         "doubtful": 88,
         "recluster": {
             "running": False,
+            "runs": 0,
+            "error": None,
             "last": None,
             "last_seconds": None,
             "next": None,
@@ -110,6 +112,11 @@ def test_a_status_says_rate_time_left_and_what_stands_in_the_way(status: dict[st
 def test_an_output_that_cannot_be_written_is_part_of_the_status(status: dict[str, Any]) -> None:
     status["output"]["error"] = "The disk is full."
     assert Field("Output", "The disk is full.") in render.status_fields(status)
+
+
+def test_a_re_clustering_that_failed_is_part_of_the_status(status: dict[str, Any]) -> None:
+    status["recluster"]["error"] = "Re-clustering crashed."
+    assert Field("Re-clustering", "Re-clustering crashed.") in render.status_fields(status)
 
 
 def test_a_status_of_a_daemon_that_is_gone_says_its_age(status: dict[str, Any]) -> None:

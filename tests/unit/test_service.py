@@ -100,21 +100,24 @@ def test_a_service_manager_without_systemd_python_is_a_clear_error(
 
 
 @pytest.mark.parametrize(
-    ("usec", "pid", "seconds"),
+    ("usec", "pid_beyond_ours", "seconds"),
     [
         ("60000000", None, 30.0),
-        ("60000000", os.getpid(), 30.0),
-        ("60000000", os.getpid() + 1, None),
+        ("60000000", 0, 30.0),
+        ("60000000", 1, None),
         ("0", None, None),
         ("soon", None, None),
     ],
 )
 def test_the_watchdog_is_fed_twice_as_often_as_it_bites(
-    usec: str, pid: int | None, seconds: float | None, monkeypatch: pytest.MonkeyPatch
+    usec: str,
+    pid_beyond_ours: int | None,
+    seconds: float | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", usec)
-    if pid is not None:
-        monkeypatch.setenv("WATCHDOG_PID", str(pid))
+    if pid_beyond_ours is not None:
+        monkeypatch.setenv("WATCHDOG_PID", str(os.getpid() + pid_beyond_ours))
     assert Service().watchdog_seconds == seconds
 
 

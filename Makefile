@@ -1,0 +1,98 @@
+# facewatchd: every command that a developer or a newcomer needs.  `make` alone lists them.
+
+PYTHON ?= python3
+SOAK_SECONDS ?= 300
+SOAK_SEED ?= 1
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# uv installs the environment; where there is none, `make` gets one of its own.
+UV := $(or $(shell command -v uv),.venv-uv/bin/uv)
+READY := .venv/.ready
+LOCKS := requirements.lock demo.lock systemd.lock
+
+# The Python that is here is used, or the set-up stops: none is downloaded behind anyone's back.
+export UV_PYTHON_DOWNLOADS := never
+export SOAK_SECONDS SOAK_SEED
+
+.PHONY: help
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(READY) ## Run the demo; PHOTOS=DIR: on your photos; PHOTOS=DIR OUTPUT=DIR: the daemon
+ifdef OUTPUT
+	@[ -n "$${PHOTOS:-}" ] || { echo 'Name the folder of photos too: make run PHOTOS=DIR OUTPUT=DIR'; exit 2; }
+	.venv/bin/facewatchd --root "$$(realpath -ms -- "$$PHOTOS")" --output "$$(realpath -ms -- "$$OUTPUT")"
+else
+	.venv/bin/facewatchctl demo $(if $(PHOTOS),"$$(realpath -ms -- "$$PHOTOS")")
+endif
+
+.PHONY: test
+test: $(READY) ## Run all tests but the long ones
+	.venv/bin/python -m pytest -n 3 --dist loadfile
+
+.PHONY: check
+check: $(READY) ## Lint, formatting, types, layers
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+.PHONY: soak
+soak: $(READY) ## Run the long tests, with a fixed seed (SOAK_SECONDS, SOAK_SEED)
+	.venv/bin/python -m pytest -m soak --timeout $$((SOAK_SECONDS + 600))
+
+.PHONY: format
+format: $(READY) ## Format the code and mend what the linter can
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+.PHONY: setup
+setup: $(READY) ## Make or renew the environment in .venv
+
+.PHONY: clean
+clean: ## Remove the environment and all caches
+	rm -rf .venv .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -r {} +
+
+.PHONY: lock
+lock: $(UV) ## Choose newer versions of all dependencies, and write them down
+	$(COMPILE) pyproject.toml --group dlib-wheel --group test --group check --output-file requirements.lock
+	$(COMPILE) --group demo --no-deps --output-file demo.lock
+	echo systemd-python | $(COMPILE) - --no-deps --no-annotate --output-file systemd.lock
+
+# Hashes tell what may be installed; no address tells from where.
+COMPILE = $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+
+$(READY): $(LOCKS) pyproject.toml | $(UV)
+	@$(CHECK_PYTHON)
+	$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" .venv
+	@locks='requirements.lock demo.lock'; \
+	if $(CAN_BUILD_SYSTEMD); then \
+	    locks+=' systemd.lock'; \
+	else \
+	    echo 'Without systemd-python: it needs a C compiler, libsystemd-dev and the headers of Python.'; \
+	fi; \
+	set -x; \
+	$(UV) pip sync --quiet --python .venv/bin/python --require-hashes $$locks
+	$(UV) pip install --quiet --python .venv/bin/python --no-deps --editable .
+	@touch $@
+
+.venv-uv/bin/uv:
+	@$(CHECK_PYTHON)
+	$(PYTHON) -m venv .venv-uv
+	.venv-uv/bin/pip install --quiet 'uv>=0.9,<1'
+
+CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo 'facewatchd needs Python 3.11 or newer; name one: make PYTHON=python3.12'; exit 1; }
+
+# systemd-python comes as source only; what it includes tells whether it can be built here.
+CAN_BUILD_SYSTEMD = { pkg-config --exists libsystemd && \
+	printf '\#include <Python.h>\n\#include <systemd/sd-daemon.h>\n' | \
+	cc -fsyntax-only -I"$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("include"))')" \
+	    $$(pkg-config --cflags libsystemd) -x c - ; } 2>/dev/null

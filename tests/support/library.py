@@ -1,0 +1,145 @@
+"""A store with photos in it, and the parts of the pipeline around it, with an invented clock."""
+
+from __future__ import annotations
+
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facewatchd.config import Settings, load
+from facewatchd.model import Box, CaptureDate, DateSource, Face, FileStat, FileState, PhotoResult
+from facewatchd.pipeline.encoding import Encoding
+from facewatchd.pipeline.grouping import Grouping
+from facewatchd.pipeline.publishing import Publishing
+from facewatchd.plugins import Scale
+from facewatchd.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCALE = Scale(2, 0.68, 0.50, 0.32, 0.52)
+ENGINE = "test/1"
+PATIENCE = 60.0
+
+
+class InventedClock:
+    """Time goes on when the test says so."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return 1e9 + self.now
+
+
+class NoPool:
+    """Workers are not needed where encodings are invented."""
+
+    free = 0
+
+    def connections(self) -> list[Any]:
+        return []
+
+
+class Library:
+    """Photos with invented two-dimensional encodings, grouped and published for real."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.output = folder / "people"
+        self.settings: Settings = load(
+            None,
+            {
+                "roots": [{"path": folder / "photos"}],
+                "output": self.output,
+                "state": folder / "state",
+                **settings,
+            },
+        )
+        self.store = Store(folder / "store.db", ENGINE)
+        self.clock = InventedClock()
+        self.publishing = Publishing(self.settings, self.store, self.clock)
+        self.encoding = Encoding(
+            self.store,
+            NoPool(),  # type: ignore[arg-type]  # nothing is read here
+            self.publishing,
+            self.clock,
+            engine=ENGINE,
+            scale=SCALE,
+            similarity=self.settings.similarity,
+            look_again=lambda _: None,
+        )
+        self.grouping = Grouping(
+            self.settings, self.store, self.encoding, self.publishing, self.clock, SCALE
+        )
+        self.photos = folder / "photos"
+        self._number = 0
+
+    def close(self) -> None:
+        self.grouping.close()
+        self.store.close()
+
+    def add(self, *encodings: tuple[float, float], quality: float = 0.5) -> int:
+        """Add a photo with a face at each of ``encodings``, and return its id."""
+        self._number += 1
+        content = self._number.to_bytes(16, "big")
+        faces = tuple(
+            Face(Box(10 * i, 0, 10 * i + 9, 9), quality, np.array(values, np.float32))
+            for i, values in enumerate(encodings)
+        )
+        date = CaptureDate(float(self._number), DateSource.EXIF)
+        path = bytes(self.photos / f"{self._number}.jpg")
+        with self.store.transaction():
+            photo, ids = self.store.faces.add(PhotoResult(content, 9, 9, date, faces), ENGINE)
+            self.store.files.put(FileStat(path, 1, 1, self._number), FileState.DONE, 0.0, photo)
+            if ids:
+                self.encoding.place(ids, np.stack([face.encoding for face in faces]))
+        self.encoding.new_faces += len(ids)
+        self.publishing.touch(self.store.faces.people_near(photo))
+        return photo
+
+    def remove(self, photo: int) -> None:
+        """Delete the only file of ``photo``."""
+        _, path, _ = next(row for row in self._rows() if row[0] == photo)
+        with self.store.transaction():
+            known = self.store.files.at(path)
+            assert known is not None
+            self.store.files.remove(known.id)
+            self.store.faces.set_presence(photo, self.clock.time())
+        self.publishing.touch(self.store.faces.people_near(photo))
+
+    def _rows(self) -> list[tuple[int, bytes, int]]:
+        rows = self.store._db.execute("SELECT photo, path, id FROM files")
+        return [(row[0], row[1], row[2]) for row in rows]
+
+    def recluster(self) -> None:
+        """Run a re-clustering to its end."""
+        self.grouping.request()
+        self.grouping.step(backlog=False)
+        self.finish()
+
+    def finish(self) -> None:
+        """Wait for the run under way and take in its result."""
+        assert wait(self.grouping.connections(), PATIENCE), "no answer from the clustering"
+        self.grouping.step(backlog=False)
+
+    def person_of(self, photo: int) -> str | None:
+        """Return the person of the first face of ``photo``."""
+        given = self.store.faces.given_in(photo)
+        return given[0][1] if given else None
+
+    def publish(self) -> None:
+        """Let time pass until the tree is made."""
+        self.clock.now += 60
+        self.publishing.step()
+
+    def tree(self) -> dict[str, set[str]]:
+        """Return the names in each folder of the output that holds links or covers."""
+        found: dict[str, set[str]] = {}
+        for path in self.output.rglob("*"):
+            if path.is_symlink() or path.is_file():
+                folder = str(path.parent.relative_to(self.output))
+                found.setdefault(folder, set()).add(path.name)
+        return found

@@ -69,6 +69,7 @@ lock: $(UV) ## Choose newer versions of all dependencies, and write them down
 COMPILE = $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
+# Compiled once here: a daemon that may not write into .venv would compile at every start.
 $(READY): $(LOCKS) pyproject.toml | $(UV)
 	@$(CHECK_PYTHON)
 	$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" .venv
@@ -79,7 +80,7 @@ $(READY): $(LOCKS) pyproject.toml | $(UV)
 	    echo 'Without systemd-python: it needs a C compiler, libsystemd-dev and the headers of Python.'; \
 	fi; \
 	set -x; \
-	$(UV) pip sync --quiet --python .venv/bin/python --require-hashes $$locks
+	$(UV) pip sync --quiet --python .venv/bin/python --require-hashes --compile-bytecode $$locks
 	$(UV) pip install --quiet --python .venv/bin/python --no-deps --editable .
 	@touch $@
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facewatchd.clustering.bursts import moments
 from facewatchd.clustering.cover import cover as best_cover
 from facewatchd.errors import OutputError
 from facewatchd.model import CropFace, File
@@ -136,11 +137,18 @@ class Publishing:
         entitled = [
             (-photos, first, person)
             for person, photos, first in self._store.people.present_photos()
-            if person not in numbered and photos >= self._min_photos
+            if person not in numbered
+            and photos >= self._min_photos
+            and self._moments(person) >= self._min_photos
         ]
         for _, _, person in sorted(entitled):
             self._store.people.give_number(person)
         return bool(entitled)
+
+    def _moments(self, person: str) -> int:
+        members = self._store.faces.of_person(person)
+        encodings = np.stack([member.encoding for member in members])
+        return moments(np.array([member.captured for member in members]), encodings)
 
     def _folders(self, person: str, number: int) -> list[WantedFolder]:
         """Return the folder of ``person``, and that of faces that may be this person."""

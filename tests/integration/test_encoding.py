@@ -31,25 +31,13 @@ from facewatchd.model import (
 )
 from facewatchd.pipeline.encoding import REST, TRIES, Encoding
 from facewatchd.pipeline.publishing import Publishing
-from facewatchd.plugins import Scale
 from facewatchd.pool import Outcome
 from facewatchd.store import Store
+from tests.support.library import ENGINE, SCALE, InventedClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-SCALE = Scale(2, 0.68, 0.50, 0.32, 0.52)
-
-
-class InventedClock:
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def time(self) -> float:
-        return 1e9 + self.now
 
 
 class ScriptedPool:
@@ -104,7 +92,7 @@ class Bench:
             self.pool,  # type: ignore[arg-type]  # all of the pool that Encoding uses
             self.publishing,
             self.clock,
-            engine="test/1",
+            engine=ENGINE,
             scale=SCALE,
             similarity=0.68,
             look_again=self.again.append,
@@ -137,7 +125,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    with closing(Store(tmp_path / "store.db", "test/1")) as store:
+    with closing(Store(tmp_path / "store.db", ENGINE)) as store:
         yield Bench(store, tmp_path / "out")
 
 

@@ -59,6 +59,19 @@ def test_a_third_photo_makes_a_folder(library: Library) -> None:
     assert library.tree()["person_0003"] == {"8.jpg", "9.jpg", "10.jpg"}
 
 
+def test_the_frames_of_a_burst_make_no_folder(library: Library) -> None:
+    fill(library)
+    library.publish()
+    library.add(
+        (9.0, 0.01), captured=3600.0 * 9 + 1
+    )  # within 2 s of the ninth photo, and just alike
+    library.publish()
+    assert "person_0003" not in library.tree()
+    library.add((9.0, 0.02), captured=1e6)
+    library.publish()
+    assert len(library.tree()["person_0003"]) == 4
+
+
 def test_a_doubtful_face_is_shown_below_its_likeliest_person(library: Library) -> None:
     fill(library)
     library.add((0.4, 0.0))

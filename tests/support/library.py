@@ -81,15 +81,21 @@ class Library:
         self.grouping.close()
         self.store.close()
 
-    def add(self, *encodings: tuple[float, float], quality: float = 0.5) -> int:
-        """Add a photo with a face at each of ``encodings``, and return its id."""
+    def add(
+        self,
+        *encodings: tuple[float, float],
+        quality: float = 0.5,
+        captured: float | None = None,
+    ) -> int:
+        """Add a photo, an hour after the last, with a face at each place; return its id."""
         self._number += 1
         content = self._number.to_bytes(16, "big")
         faces = tuple(
             Face(Box(10 * i, 0, 10 * i + 9, 9), quality, np.array(values, np.float32))
             for i, values in enumerate(encodings)
         )
-        date = CaptureDate(float(self._number), DateSource.EXIF)
+        taken = 3600.0 * self._number if captured is None else captured
+        date = CaptureDate(taken, DateSource.EXIF)
         path = bytes(self.photos / f"{self._number}.jpg")
         with self.store.transaction():
             photo, ids = self.store.faces.add(PhotoResult(content, 9, 9, date, faces), ENGINE)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.conftest import missing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,6 +85,23 @@ def test_an_output_that_cannot_be_made_is_an_error_with_its_name(tmp_path: Path)
     assert ended.returncode == 1
     assert str(tmp_path / "out") in ended.stderr
     assert (tmp_path / "out").read_text() == "a file"
+
+
+def test_a_state_folder_behind_a_fuse_program_is_refused(tmp_path: Path) -> None:
+    bindfs = shutil.which("bindfs")
+    if bindfs is None or not os.access("/dev/fuse", os.W_OK):
+        missing("bindfs and /dev/fuse")
+    state, photos = tmp_path / "state", tmp_path / "photos"
+    for folder in (tmp_path / "real", state, photos):
+        folder.mkdir()
+    subprocess.run([str(bindfs), tmp_path / "real", state], check=True, timeout=30)
+    try:
+        ended = run("--root", photos, "--output", tmp_path / "out", "--state", state)
+    finally:
+        subprocess.run(["umount", state], check=True, timeout=30)
+    assert ended.returncode == 78
+    assert f"The state folder {state} lies on a network or FUSE file system" in ended.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_invalid_configuration_names_key_value_and_what_is_allowed(tmp_path: Path) -> None:

@@ -68,26 +68,30 @@ class Ignore:
     def __init__(self, root: bytes, patterns: Iterable[str], folders: Iterable[bytes]) -> None:
         self._root = root
         self._spec = pathspec.GitIgnoreSpec.from_lines(patterns)
-        self._folders = frozenset(folders)
+        self._folders = tuple(folders)
 
     def __call__(self, path: bytes, *, folder: bool) -> bool:
         """Whether ``path``, a folder or a file below the root, is left out."""
-        if path in self._folders or _IGNORED_NAME.match(os.fsdecode(path.rpartition(b"/")[2])):
+        if any(path == each or path.startswith(each + b"/") for each in self._folders):
+            return True
+        if _IGNORED_NAME.match(os.fsdecode(path.rpartition(b"/")[2])):
             return True
         if not self._spec.patterns:
             return False
         inside = os.fsdecode(path[len(self._root) :].lstrip(b"/"))
         return self._spec.match_file(inside + "/" if folder else inside)
 
-    def hides(self, path: bytes) -> bool:
-        """Whether ``path`` or any folder between it and the root is left out."""
+    def hides(self, path: bytes, *, folder: bool) -> bool:
+        """Whether ``path``, the root, or any folder between them is left out."""
         inside = path[len(self._root) :].lstrip(b"/").split(b"/")
-        folder = self._root.rstrip(b"/")
+        above = self._root.rstrip(b"/")
+        if is_stopped(above):
+            return True
         for name in inside[:-1]:
-            folder += b"/" + name
-            if self(folder, folder=True) or is_stopped(folder):
+            above += b"/" + name
+            if self(above, folder=True) or is_stopped(above):
                 return True
-        return self(path, folder=False)
+        return self(path, folder=folder)
 
 
 def is_stopped(folder: bytes) -> bool:

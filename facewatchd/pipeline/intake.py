@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from facewatchd.store import Store
     from facewatchd.store.files import KnownFile
 
+MANY = 50  # so many files do not vanish at once without a reason
+EMPTY = (
+    "nothing is in it, and many photos were. Is its disk mounted?"
+    " If they were deleted, put any file into it."
+)
 _LISTINGS_A_STEP = 32
 
 log = logging.getLogger(__name__)
@@ -38,6 +43,14 @@ class RootState:
     ignore: Ignore
     state: str = "unreadable"
     reason: str | None = None
+    said: str | None = None  # what the log was told last
+
+    def give_up(self, reason: str) -> None:
+        """It cannot be read; say so in the log once."""
+        self.state, self.reason = "unreadable", reason
+        if reason != self.said:
+            log.error("A root cannot be read and is looked for every minute: %s", reason)
+        self.said = reason
 
 
 class Intake:
@@ -62,6 +75,7 @@ class Intake:
             for path in [os.fsencode(root.path)]
         ]
         self._settling = Settling([root.path for root in self.roots])
+        self._gone: set[bytes] = set()
         self._watcher = Watcher(wake)
         self._walker = Walker(wake)
 
@@ -95,7 +109,7 @@ class Intake:
     @property
     def busy(self) -> bool:
         """Whether files may be there that have no row yet."""
-        return self._walker.busy or len(self._settling) > 0
+        return self._walker.busy or len(self._settling) > 0 or len(self._gone) > 0
 
     @property
     def alive(self) -> bool:
@@ -116,6 +130,8 @@ class Intake:
         self._take_hints(now)
         for path in self._settling.due(now):
             self._deal_with(path, now)
+        if self._gone:
+            self._remove_gone()
         for _ in range(_LISTINGS_A_STEP):
             seen = self._walker.take()
             if seen is None:
@@ -139,9 +155,10 @@ class Intake:
             self._watcher.watch(root.path)
         except OSError as error:
             reason = _words(root.path, error.strerror or str(error))
-        if reason and reason != root.reason:
-            log.error("A root cannot be read and is looked for every minute: %s", reason)
-        root.state, root.reason = "unreadable" if reason else "watched", reason
+        if reason:
+            root.give_up(reason)
+        else:
+            root.state, root.reason = "watched", None
 
     def _list(self, root: RootState) -> None:
         root.state = "scanning"
@@ -175,10 +192,8 @@ class Intake:
         if path.rpartition(b"/")[2] in STOP_FILES:
             self._walker.request(Walk(path.rpartition(b"/")[0], root.ignore))
         elif stat is None and not is_folder(path):
-            with self._store.transaction():
-                for known in self._store.files.at_or_below(path):
-                    self._remove(known)
-        elif root.ignore.hides(path):
+            self._gone.add(path)
+        elif root.ignore.hides(path, folder=stat is None):
             return
         elif stat is None:
             self._walker.request(Walk(path, root.ignore))
@@ -187,6 +202,20 @@ class Intake:
             if known_file is None or known_file.stat != stat:
                 with self._store.transaction():
                     self._put(stat)
+
+    def _remove_gone(self) -> None:
+        """Remove files and folders that are gone, once what they may have become is entered."""
+        if self._walker.busy:
+            return
+        with self._store.transaction():
+            for path in self._gone:
+                root = self._root_of(path)
+                if root is not None and path == root.path:
+                    self._watch(root)  # its photos are not gone: nothing is known of them now
+                    continue
+                for known in self._store.files.at_or_below(path):
+                    self._remove_unless_back(known)
+        self._gone.clear()
 
     def _enter(self, listing: Listing) -> None:
         known = self._store.files.in_folder(listing.folder)
@@ -198,23 +227,33 @@ class Intake:
             else:
                 self._put(stat)
         for path in changes.gone:
-            self._remove(known[path])
+            self._remove_unless_back(known[path])
 
     def _is_young(self, stat: FileStat) -> bool:
         """Whether a file was written so lately that somebody may still be writing it."""
         return abs(self._clock.time() - stat.mtime_ns / 1e9) < QUIET
 
     def _end_walk(self, walked: Walked) -> None:
-        """Remove what was known of folders that are there no more; keep what could not be seen."""
+        """Remove what was known of folders that hold no file now; keep what could not be seen."""
         unseen = tuple(u.folder for u in walked.unreadable)
-        for folder in self._store.files.folders_below(walked.top):
-            if folder not in walked.visited and not _is_at_or_below(folder, unseen):
-                for known in self._store.files.in_folder(folder).values():
-                    self._remove(known)
         root = self._root_of(walked.top)
         if root is not None and walked.top == root.path:
             root.state = "unreadable" if root.path in unseen else "watched"
             root.reason = "; ".join(_words(u.folder, u.reason) for u in walked.unreadable) or None
+            if not walked.filled and self._store.files.count_below(root.path) >= MANY:
+                root.give_up(_words(root.path, EMPTY))
+                return
+        for folder in self._store.files.folders_below(walked.top):
+            if folder not in walked.filled and not _is_at_or_below(folder, unseen):
+                for known in self._store.files.in_folder(folder).values():
+                    self._remove_unless_back(known)
+
+    def _remove_unless_back(self, known: KnownFile) -> None:
+        """Remove a file that a walk did not see, unless it came after the walk had passed."""
+        path = known.stat.path
+        root = self._root_of(path)
+        if root is None or look(path) is None or root.ignore.hides(path, folder=False):
+            self._remove(known)
 
     def _put(self, stat: FileStat) -> None:
         files = self._store.files

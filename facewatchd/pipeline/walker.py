@@ -25,10 +25,10 @@ class Walk(NamedTuple):
 
 
 class Walked(NamedTuple):
-    """A walk came to its end."""
+    """A walk came to its end; ``filled`` are the folders in which it found files."""
 
     top: bytes
-    visited: frozenset[bytes]
+    filled: frozenset[bytes]
     unreadable: tuple[Unreadable, ...]
 
 
@@ -38,7 +38,7 @@ class Walker:
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._requests: SimpleQueue[Walk | None] = SimpleQueue()
-        self._seen: Queue[Listing | Walked] = Queue(_LISTINGS_AHEAD)
+        self._seen: Queue[Listing | Walked | Exception] = Queue(_LISTINGS_AHEAD)
         self._stop = Event()
         self._waiting: set[bytes] = set()
         self._thread = Thread(target=self._run, name="walker")
@@ -61,6 +61,8 @@ class Walker:
             seen = self._seen.get_nowait()
         except Empty:
             return None
+        if isinstance(seen, Exception):
+            raise seen
         if isinstance(seen, Walked):
             self._waiting.discard(seen.top)
         return seen
@@ -72,23 +74,26 @@ class Walker:
         self._thread.join()
 
     def _run(self) -> None:
-        while (request := self._requests.get()) is not None and not self._stop.is_set():
-            self._walk(request)
+        try:
+            while (request := self._requests.get()) is not None and not self._stop.is_set():
+                self._walk(request)
+        except Exception as error:  # noqa: BLE001 - raised again by take(), in its caller's thread
+            self._put(error)
 
     def _walk(self, request: Walk) -> None:
-        visited = set()
+        filled = set()
         unreadable = []
         for seen in walk(request.top, request.ignore):
             if self._stop.is_set():
                 return
             if isinstance(seen, Unreadable):
                 unreadable.append(seen)
-            else:
-                visited.add(seen.folder)
+            elif seen.files:
+                filled.add(seen.folder)
                 self._put(seen)
-        self._put(Walked(request.top, frozenset(visited), tuple(unreadable)))
+        self._put(Walked(request.top, frozenset(filled), tuple(unreadable)))
 
-    def _put(self, seen: Listing | Walked) -> None:
+    def _put(self, seen: Listing | Walked | Exception) -> None:
         while not self._stop.is_set():
             try:
                 self._seen.put(seen, timeout=_LOOKS_UP)

@@ -72,6 +72,13 @@ class Files:
         )
         return [_known(row) for row in rows]
 
+    def count_below(self, folder: bytes) -> int:
+        """Return how many files are known below ``folder``."""
+        row = self._db.execute(
+            "SELECT count(*) FROM files WHERE path >= ? AND path < ?", below(folder)
+        ).fetchone()
+        return int(row[0])
+
     def same_content(self, stat: FileStat) -> int | None:
         """Return the photo of a file with the same inode, size and mtime: moved or hard-linked."""
         row = self._db.execute(

@@ -100,8 +100,20 @@ def test_a_folder_that_cannot_be_listed_is_reported(tmp_path: Path) -> None:
 
 def test_hidden_by_a_folder_above(tmp_path: Path) -> None:
     ignore = ignoring(tmp_path, "private/")
-    assert ignore.hides(os.fsencode(tmp_path / "private/deep/a.jpg"))
-    assert not ignore.hides(os.fsencode(tmp_path / "public/deep/a.jpg"))
+    assert ignore.hides(os.fsencode(tmp_path / "private/deep/a.jpg"), folder=False)
+    assert ignore.hides(os.fsencode(tmp_path / "private"), folder=True)
+    assert not ignore.hides(os.fsencode(tmp_path / "public/deep/a.jpg"), folder=False)
+
+
+def test_a_stop_file_in_the_root_hides_everything(tmp_path: Path) -> None:
+    write(tmp_path / ".nomedia")
+    assert ignoring(tmp_path).hides(os.fsencode(tmp_path / "a.jpg"), folder=False)
+
+
+def test_what_lies_in_the_output_is_left_out_at_any_depth(tmp_path: Path) -> None:
+    ignore = ignoring(tmp_path, folders=(tmp_path / "people",))
+    assert ignore(os.fsencode(tmp_path / "people/person_0001/a.jpg"), folder=False)
+    assert not ignore(os.fsencode(tmp_path / "people of 1990/a.jpg"), folder=False)
 
 
 @pytest.mark.parametrize(

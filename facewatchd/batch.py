@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -276,8 +277,14 @@ def _list(console: Console, title: str, lines: list[str]) -> None:
 def _what_next(place: Place, console: Console) -> None:
     console.print(Text(f"\nThe tree lies in {printable(str(place.people))}; look around in it."))
     console.print("Then, with photos of your own:")
-    console.print("  facewatchd --root ~/Pictures --output ~/People")
-    console.print("  facewatchctl status --watch")
+    console.print(Text(f"  {_typed('facewatchd')} --root ~/Pictures --output ~/People"))
+    console.print(Text(f"  {_typed('facewatchctl')} status --watch"))
+
+
+def _typed(program: str) -> str:
+    """Return what one types to start ``program`` here: its name alone only where that works."""
+    beside = Path(sys.executable).with_name(program)
+    return program if shutil.which(program) else printable(os.path.relpath(beside))
 
 
 def _end(number: int, _frame: object) -> None:

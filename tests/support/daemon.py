@@ -119,3 +119,23 @@ class Daemon:
             folder.name: {os.path.realpath(link) for link in folder.iterdir() if link.is_symlink()}
             for folder in sorted(self.output.glob(PEOPLE))
         }
+
+
+def partition(daemon: Daemon) -> set[frozenset[tuple[str, tuple[int, ...]]]]:
+    """Return the people as sets of (photo, box), and each face of nobody by itself."""
+    groups: dict[str, set[tuple[str, tuple[int, ...]]]] = {}
+    client = daemon.client
+    for path in sorted(daemon.photos.rglob("*.*")):
+        answer = client.find(os.fsencode(path))
+        for face in answer["faces"]:
+            key = (answer["photo"], tuple(face["box"]))
+            groups.setdefault(face["person"] or repr(key), set()).add(key)
+    return {frozenset(group) for group in groups.values()}
+
+
+def links(daemon: Daemon) -> set[frozenset[str]]:
+    """Return the people's folders as sets of the photos that they link to."""
+    return {
+        frozenset(os.path.relpath(path, daemon.photos) for path in paths)
+        for paths in daemon.folders().values()
+    }

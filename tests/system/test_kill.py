@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import time
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support import lfw
-from tests.support.daemon import Daemon
+from tests.support.daemon import Daemon, links, partition
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,25 +20,6 @@ pytestmark = pytest.mark.system
 
 KILLS = 20
 SEED = 20261121
-
-
-def partition(daemon: Daemon) -> set[frozenset[tuple[str, tuple[int, ...]]]]:
-    """Return the people as sets of (photo, box), and each face of nobody by itself."""
-    groups: dict[str, set[tuple[str, tuple[int, ...]]]] = {}
-    client = daemon.client
-    for path in sorted(daemon.photos.rglob("*.*")):
-        answer = client.find(os.fsencode(path))
-        for face in answer["faces"]:
-            key = (answer["photo"], tuple(face["box"]))
-            groups.setdefault(face["person"] or repr(key), set()).add(key)
-    return {frozenset(group) for group in groups.values()}
-
-
-def links(daemon: Daemon) -> set[frozenset[str]]:
-    return {
-        frozenset(os.path.relpath(path, daemon.photos) for path in paths)
-        for paths in daemon.folders().values()
-    }
 
 
 @pytest.mark.timeout(400)

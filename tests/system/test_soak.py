@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support import lfw
-from tests.support.daemon import Daemon
-from tests.system.test_kill import links, partition
+from tests.support.daemon import Daemon, links, partition
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -67,13 +67,14 @@ def setup_logging(level: str) -> None:
     """Send log lines of ``level`` ("debug", "info", "warning") and above to where they are read.
 
     That is the journal, with fields, when stderr is connected to it, and else stderr.  Of other
-    packages only warnings are logged.
+    packages only warnings are logged, Python's own among them.
     """
     journal = _optional("journal") if _stderr_is_journal() else None
     handler = _JournalHandler(journal) if journal else logging.StreamHandler(sys.stderr)
     line = "{message}" if journal else "{asctime} {levelname:7} {name}: {message}"
     handler.setFormatter(logging.Formatter(line, "%F %T", style="{"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
     logging.getLogger("facewatchd").setLevel(level.upper())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +39,8 @@ REST = 10.0  # seconds before a failed photo is tried again
 _DATES_A_TASK = 200
 _WORTH_DATING = 16  # with fewer files waiting, their order matters to nobody
 _RATE_OVER = 60.0
+
+log = logging.getLogger(__name__)
 
 
 class Encoding:
@@ -189,6 +193,7 @@ class Encoding:
     def _fail(self, task: ReadPhoto, reason: str) -> None:
         with self._store.transaction():
             self._store.files.failed_once(task.file, reason, tries_allowed=TRIES)
+        log.warning("%r could not be read: %s", os.fsdecode(task.path), reason)
         self._resting[task.file] = self._clock.monotonic() + REST
 
     def _add(self, file: int, photo: PhotoResult) -> None:

@@ -84,6 +84,7 @@ class Intake:
 
         Raises RootError when no root can be read.
         """
+        self._leave_former_roots()
         self.look_for_roots()
         if all(root.state == "unreadable" for root in self.roots):
             raise RootError(
@@ -147,6 +148,15 @@ class Intake:
         """Stop watching and walking."""
         self._watcher.close()
         self._walker.close()
+
+    def _leave_former_roots(self) -> None:
+        """Remove files of folders that the configuration does not name any more."""
+        former = self._store.files.outside(root.path for root in self.roots)
+        if former:
+            log.info("%d files lie in no root any more; their links go.", len(former))
+        with self._store.transaction():
+            for known in former:
+                self._remove(known)
 
     def _watch(self, root: RootState) -> None:
         reason = None

@@ -61,7 +61,16 @@ class Publishing:
 
     def start(self) -> None:
         """Find out what of the tree is still as it was made; raises OutputError."""
+        self._tell_of_former_output()
         self._note(reconcile(self._output, self._store.links))
+
+    def _tell_of_former_output(self) -> None:
+        here = os.fsdecode(self._output)
+        before = self._store.fact("output")
+        if before not in {None, here}:
+            log.warning("The output was %r and is %r now; the old tree stays.", before, here)
+        with self._store.transaction():
+            self._store.set_fact("output", here)
 
     def touch(self, people: Iterable[str]) -> None:
         """What the folders of ``people`` show may have changed."""

@@ -72,6 +72,13 @@ class Files:
         )
         return [_known(row) for row in rows]
 
+    def outside(self, roots: Iterable[bytes]) -> list[KnownFile]:
+        """Return the files that lie in none of ``roots``."""
+        ranges = [limit for root in roots for limit in below(root)]
+        inside = " OR ".join(["(path >= ? AND path < ?)"] * (len(ranges) // 2))
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE NOT ({inside})", ranges)
+        return [_known(row) for row in rows]
+
     def count_below(self, folder: bytes) -> int:
         """Return how many files are known below ``folder``."""
         row = self._db.execute(

@@ -12,7 +12,7 @@ import pytest
 
 from facewatchd.config import load
 from facewatchd.errors import RootError
-from facewatchd.model import FileState
+from facewatchd.model import FileStat, FileState
 from facewatchd.pipeline.intake import MANY, Intake
 from facewatchd.pipeline.publishing import Publishing
 from facewatchd.pipeline.walker import Walked
@@ -247,6 +247,21 @@ def test_a_renamed_folder_is_not_read_again(house: House) -> None:
     assert moved is not None
     assert (moved.state, moved.photo) == (FileState.DONE, photo)
     assert house.store.faces.missing_before(1e12) == []
+
+
+def test_a_folder_that_is_no_root_any_more_is_left(tmp_path: Path) -> None:
+    with closing(House(tmp_path)) as house:
+        house.write("a.jpg")
+        start(house)
+        with house.store.transaction():
+            for name in (b"/former/b.jpg", b"/former/deep/c.jpg", bytes(house.root) + b"2/d.jpg"):
+                house.store.files.put(FileStat(name, 1, 1, 1), FileState.PENDING, 0.0)
+    with closing(House(tmp_path)) as house:
+        start(house)
+        assert house.known() == {"a.jpg"}
+        assert [file.stat.path for file in house.store.files.pending(10)] == [
+            bytes(house.root / "a.jpg")
+        ]
 
 
 def test_without_any_root_there_is_one_error(tmp_path: Path) -> None:

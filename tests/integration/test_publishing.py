@@ -137,6 +137,21 @@ def test_an_output_that_cannot_be_written_is_told_and_tried_again(library: Libra
     assert "person_0001" in library.tree()
 
 
+def test_another_output_gets_the_whole_tree_and_the_old_one_stays(
+    library: Library, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(library)
+    library.publishing.start()
+    library.publish()
+    library.close()
+    with closing(Library(tmp_path, output=tmp_path / "elsewhere")) as other:
+        other.output = tmp_path / "elsewhere"
+        other.publishing.start()
+        other.publish()
+        assert other.tree() == library.tree()
+    assert str(library.output) in caplog.text
+
+
 def test_a_link_that_somebody_deleted_is_made_again_after_a_restart(library: Library) -> None:
     fill(library)
     library.publish()

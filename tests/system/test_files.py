@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 
 from facewatchd.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from facewatchd.client import Client
     from tests.support.daemon import Daemon
 
@@ -141,6 +141,37 @@ def test_every_broken_file_fails_with_a_reason_and_the_others_are_done(
         "failed": len(broken),
         "unsupported": 0,
     }
+
+
+def test_photos_that_crash_hang_or_exhaust_a_worker_cost_only_themselves(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "plugins"))
+    settings = daemon.home / "facewatchd.yaml"
+    settings.write_text(
+        "engine: {detector: rogue}\nlimits: {seconds: 3, memory_mb: 512}\nworkers: 2\n"
+    )
+    daemon.arguments = ["--config", str(settings)]
+    long_ago = 1_500_000_000
+    for width in (100, 101, 102, 103, 104, 105, 106):  # the rogue detector does as the width says
+        photo = daemon.photos / f"{width}.png"
+        Image.new("RGB", (width, 8), "grey").save(photo)
+        os.utime(photo, (long_ago, long_ago))
+    daemon.start()
+    status = daemon.wait_until_idle()
+    assert status["files"]["done"] == 2
+    errors = {Path(error["path"]).stem: error for error in daemon.client.errors(10)}
+    assert all(error["tries"] == 2 for error in errors.values())
+    expected = {
+        "101": "crashed (SIGSEGV)",
+        "102": "took longer than 3 seconds",
+        "103": "needed more than 512 MB",
+        "104": "ended with code 1",
+        "105": "was killed (SIGKILL)",
+    }
+    assert errors.keys() == expected.keys()
+    for name, words in expected.items():
+        assert words in errors[name]["reason"]
 
 
 def test_formats_and_orientations_are_read(daemon: Daemon, photos: Path) -> None:

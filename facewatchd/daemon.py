@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,9 +157,13 @@ def _write_status(settings: Settings, control: Control) -> dict[str, Any]:
     """Write ``status.json``, as a whole or not at all, and return the status."""
     status = control.status()
     public = {key: value for key, value in status.items() if key not in _PRIVATE}
-    with tempfile.NamedTemporaryFile("w", dir=settings.state, delete=False) as file:
-        json.dump(public, file)
-    Path(file.name).replace(settings.state / "status.json")
+    fresh = settings.state / "status.json.new"
+    try:
+        fresh.touch(0o600)
+        fresh.write_text(json.dumps(public), encoding="ascii")
+        fresh.replace(settings.state / "status.json")
+    except OSError as error:  # a full disk, say: the store's own error tells more
+        log.warning("The status cannot be written: %s", error)
     return status
 
 

@@ -138,7 +138,10 @@ def _list(folder: bytes, ignore: Ignore) -> tuple[list[FileStat], list[bytes]]:
 
 
 def look(path: bytes) -> FileStat | None:
-    """Return the FileStat of a regular file, None for all else and for nothing."""
+    """Return the FileStat of a regular file, None for all else and for nothing.
+
+    OSError when that cannot be told (no permission, a failing disk).
+    """
     try:
         stat = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -123,14 +123,18 @@ class Intake:
 
     def look_again(self, path: bytes) -> None:
         """A file changed while it was being read: let it settle."""
-        self._settling.touch(path, self._clock.monotonic(), complete=False, stat=look(path))
+        self._settling.touch(path, self._clock.monotonic(), complete=False, stat=_glimpse(path))
 
     def step(self) -> None:
         """Take the hints, deal with what has settled, and enter what the walker saw."""
         now = self._clock.monotonic()
         self._take_hints(now)
         for path in self._settling.due(now):
-            self._deal_with(path, now)
+            try:
+                self._deal_with(path, now)
+            except OSError as error:
+                self._settling.drop(path)
+                log.warning("%r is left to the next scan: %s", os.fsdecode(path), error.strerror)
         if self._gone:
             self._remove_gone()
         for _ in range(_LISTINGS_A_STEP):
@@ -187,7 +191,7 @@ class Intake:
             root = self._root_of(path)
             if root is None or root.ignore(path, folder=False):
                 continue
-            stat = look(path)
+            stat = _glimpse(path)
             self._settling.touch(path, now, complete=complete or stat is None, stat=stat)
 
     def _deal_with(self, path: bytes, now: float) -> None:
@@ -262,7 +266,12 @@ class Intake:
         """Remove a file that a walk did not see, unless it came after the walk had passed."""
         path = known.stat.path
         root = self._root_of(path)
-        if root is None or look(path) is None or root.ignore.hides(path, folder=False):
+        try:
+            gone = root is None or look(path) is None or root.ignore.hides(path, folder=False)
+        except OSError as error:
+            log.warning("%r is kept, gone or not: %s", os.fsdecode(path), error.strerror)
+            return
+        if gone:
             self._remove(known)
 
     def _put(self, stat: FileStat) -> None:
@@ -289,6 +298,14 @@ class Intake:
     def _update_presence(self, photo: int) -> None:
         self._store.faces.set_presence(photo, self._clock.time())
         self._publishing.touch(self._store.faces.people_near(photo))
+
+
+def _glimpse(path: bytes) -> FileStat | None:
+    """Return what ``path`` looks like now, None also when that cannot be told yet."""
+    try:
+        return look(path)
+    except OSError:
+        return None  # it is looked at again when it has settled, and then the reason is told
 
 
 def _is_at_or_below(folder: bytes, tops: tuple[bytes, ...]) -> bool:

@@ -16,13 +16,14 @@ from urllib.parse import quote
 
 import sqlite_utils
 
-from facewatchd.errors import StoreError, StoreWriteError
+from facewatchd.errors import StoreError
 from facewatchd.store.faces import Faces
 from facewatchd.store.files import Files
 from facewatchd.store.links import Links
 from facewatchd.store.people import People
 from facewatchd.store.schema import migrations
 from facewatchd.store.views import Views
+from facewatchd.store.writing import write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,19 +102,15 @@ class Store:
 
         Raises StoreWriteError when the disk does not take them.
         """
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-        except BaseException as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError):
-                raise StoreWriteError(
-                    f"The store {self.path} cannot be written: {error}.",
-                    "Free space on its disk, or see why it fails, and start facewatchd again.",
-                ) from error
-            raise
+        with write_errors():
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
 
     def fact(self, name: str) -> str | None:
         """Return a fact about the library as a whole."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from facewatchd.model import File, Folder, Link
 from facewatchd.store.files import below
+from facewatchd.store.writing import write_errors
 
 if TYPE_CHECKING:
     import sqlite3
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class Links:
-    """Reads and writes the table ``links``; what is recorded lasts from ``commit`` on."""
+    """Reads and writes the table ``links``; what is recorded lasts from ``commit`` on.
+
+    StoreWriteError when the disk does not take it.
+    """
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -45,18 +49,23 @@ class Links:
 
     def record(self, path: bytes, entry: Entry) -> None:
         """Remember ``entry``, in place of what was recorded for ``path``."""
-        self._begin()
-        self._db.execute("INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?)", [path, *_row(entry)])
+        with write_errors():
+            self._begin()
+            self._db.execute(
+                "INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?)", [path, *_row(entry)]
+            )
 
     def forget(self, path: bytes) -> None:
         """Forget what was made at ``path``."""
-        self._begin()
-        self._db.execute("DELETE FROM links WHERE path = ?", [path])
+        with write_errors():
+            self._begin()
+            self._db.execute("DELETE FROM links WHERE path = ?", [path])
 
     def commit(self) -> None:
         """Make all since the last commit survive a power cut."""
-        if self._db.in_transaction:
-            self._db.execute("COMMIT")
+        with write_errors():
+            if self._db.in_transaction:
+                self._db.execute("COMMIT")
 
     def _begin(self) -> None:
         if not self._db.in_transaction:

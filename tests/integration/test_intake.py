@@ -13,6 +13,7 @@ import pytest
 from facewatchd.config import load
 from facewatchd.errors import RootError
 from facewatchd.model import FileStat, FileState
+from facewatchd.pipeline import intake
 from facewatchd.pipeline.intake import MANY, Intake
 from facewatchd.pipeline.publishing import Publishing
 from facewatchd.pipeline.walker import Walked
@@ -214,6 +215,29 @@ def test_a_file_that_came_after_the_walk_had_passed_is_not_taken_for_gone(house:
         house.intake._enter(Listing(os.path.dirname(path), []))
         house.intake._end_walk(Walked(bytes(house.root), frozenset(), ()))
     assert house.known() == {"a/b.jpg"}
+
+
+def test_a_file_that_cannot_be_looked_at_is_neither_taken_in_nor_removed(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = house.write("known.jpg")
+    start(house)
+
+    def refuse(path: bytes) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(intake, "look", refuse)
+    new = house.write("new.jpg")
+    house.settle(new, QUIET_COMPLETE)
+    with house.store.transaction():
+        house.intake._end_walk(Walked(bytes(house.root), frozenset(), ()))
+    assert house.known() == {"known.jpg"}
+    assert "new.jpg' is left to the next scan: Permission denied" in caplog.text
+    assert os.fsdecode(known) in caplog.text
+    monkeypatch.undo()
+    house.intake.scan()
+    house.step()
+    assert house.known() == {"known.jpg", "new.jpg"}
 
 
 def test_what_lies_in_a_folder_that_cannot_be_listed_is_kept(house: House) -> None:

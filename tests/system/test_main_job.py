@@ -60,6 +60,10 @@ def test_the_portraits_of_eight_people_are_told_apart(
             for link in cover.parent.iterdir()
             if link.is_symlink()
         )
+    modes = {path.name: path.stat().st_mode & 0o777 for path in daemon.state.iterdir()}
+    assert modes.keys() >= {"store.db", "status.json", "api.sock", "lock"}
+    assert set(modes.values()) == {0o600}
+    assert daemon.state.stat().st_mode & 0o777 == 0o700
     assert daemon.stop() == 0
     assert tree(daemon.photos) == before
 

@@ -251,6 +251,13 @@ def test_a_readers_answers_are_of_one_moment_while_the_store_is_written(store: S
         assert views.counts()["faces"] == 1
 
 
+def test_a_full_disk_is_the_same_error_for_the_manifest(store: Store) -> None:
+    store._db.execute("PRAGMA max_page_count = 1")
+    with pytest.raises(StoreWriteError, match="full"):
+        for number in range(20_000):
+            store.links.record(b"person_0001/%d" % number, Link(b"../../p/a.jpg"))
+
+
 def test_the_manifest_keeps_what_was_made(store: Store) -> None:
     entries: dict[bytes, Entry] = {
         b"person_0001": Folder(),

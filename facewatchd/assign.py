@@ -51,8 +51,7 @@ class Near(NamedTuple):
 class Looks:
     """All looks of one engine, held so that a photo's faces are compared with them at once.
 
-    Faces join and leave without the matrix being built again: it has room to grow, and a look
-    that goes is replaced by the one in the last row.
+    Faces join without the matrix being built again, and it has room to grow.
     """
 
     def __init__(self, looks: Iterable[Look] = ()) -> None:
@@ -96,21 +95,6 @@ class Looks:
         spread = (old.count * old.spread + float(step @ step) * old.count / count) / count
         return self._replace(old, old.centroid + step / count, count, spread)
 
-    def remove(self, look_id: int, encoding: Encoding) -> Look | None:
-        """Let a face that had joined leave again, the reverse of `add`.
-
-        Returns the look as it is now, or None when that was its last face and the look is gone.
-        KeyError if it is unknown.
-        """
-        old = self[look_id]
-        count = old.count - 1
-        if count == 0:
-            self._drop(look_id)
-            return None
-        step = encoding.astype(np.float64) - old.centroid
-        spread = (old.count * old.spread - float(step @ step) * old.count / count) / count
-        return self._replace(old, old.centroid - step / count, count, max(0.0, spread))
-
     def near(self, encodings: Encoding, distance: float) -> list[list[Near]]:
         """Return for each of ``encodings`` (n, D) the looks within ``distance``, nearest first.
 
@@ -147,13 +131,6 @@ class Looks:
         self._looks[row] = look
         self._centroids[row] = look.centroid
         self._squares[row] = look.centroid @ look.centroid
-
-    def _drop(self, look_id: int) -> None:
-        row = self._rows.pop(look_id)
-        last = self._looks.pop()
-        if last.id != look_id:
-            self._rows[last.id] = row
-            self._write(row, last)
 
     def _grow(self, dimensions: int) -> None:
         used = len(self._looks)

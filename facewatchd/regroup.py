@@ -11,10 +11,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from facewatchd.child import serve
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -36,9 +37,13 @@ class Task:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grouped:
-    """The cluster of each face of a task, int64 (N,), -1 for none; ``seconds`` is what it took."""
+    """The cluster of each face of a task, int64 (N,), -1 for none; ``seconds`` is what it took.
+
+    ``looks`` holds for each cluster the faces of its looks, of which the first is all of them.
+    """
 
     labels: NDArray[np.int64]
+    looks: tuple[tuple[NDArray[np.int64], ...], ...]
     seconds: float
 
 
@@ -67,7 +72,17 @@ def cluster(task: Task) -> Grouped | Refused:
         return Refused(f"refused the faces it was given: {cause}")
     except MemoryError:
         return Refused(f"of {len(task.photos)} faces ran out of memory")
-    return Grouped(labels, time.monotonic() - start)
+    return Grouped(labels, _looks(task, labels), time.monotonic() - start)
+
+
+def _looks(task: Task, labels: NDArray[np.int64]) -> tuple[tuple[NDArray[np.int64], ...], ...]:
+    from facewatchd.clustering.looks import looks_of  # noqa: PLC0415 - as above
+
+    members = [np.flatnonzero(labels == label) for label in range(int(labels.max(initial=-1)) + 1)]
+    return tuple(
+        tuple(faces[look] for look in looks_of(task.encodings[faces], task.merge))
+        for faces in members
+    )
 
 
 def main() -> None:

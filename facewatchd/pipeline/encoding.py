@@ -217,16 +217,16 @@ class Encoding:
                 self._store.people.save_look(self.looks.add(where.look, encoding))
 
     def forget(self, photo: int) -> None:
-        """Delete a photo with its faces; a look, and a person, without faces goes too."""
-        for _, person, look, encoding in self._store.faces.given_in(photo):
-            rest = self.looks.remove(look, encoding)
-            if rest is not None:
-                self._store.people.save_look(rest)
-            else:
-                self._store.faces.doubt_look(look)
-                self._store.people.remove_look(look)
-                self._store.people.remove_if_empty(person)
+        """Delete a photo with its faces, and a person who has no other.
+
+        The looks of others follow with the next re-clustering.
+        """
+        people = {person for _, person, _, _ in self._store.faces.given_in(photo)}
         self._store.faces.remove_photo(photo)
+        for person in people:
+            if not self._store.faces.has_faces(person):
+                self._store.people.remove(person)
+        self.looks = Looks(self._store.people.looks())
 
     def _settle_on(self, file: int, photo: int) -> None:
         """The file shows ``photo``; what it showed before may be missing now."""

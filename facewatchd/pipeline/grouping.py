@@ -156,7 +156,7 @@ class Grouping:
         if isinstance(result, Grouped):
             self._not_before = self._clock.monotonic() + result.seconds / MOST_OF_THE_TIME
             with self._store.transaction():
-                self._apply(run.faces, result.labels)
+                self._apply(run.faces, result)
                 self._remember(run, result.seconds)
             self._encoding.new_faces -= run.new_faces
             self._publishing.touch_all()
@@ -173,16 +173,16 @@ class Grouping:
         self._store.set_fact("clustered_seconds", str(seconds))
         self._store.set_fact("clustered_faces", str(self._clustered))
 
-    def _apply(self, faces: AllFaces, labels: NDArray[np.int64]) -> None:
+    def _apply(self, faces: AllFaces, result: Grouped) -> None:
         """Make the people what the run found, each keeping id and folder where it overlaps."""
+        labels = result.labels
         kept = match(labels, faces.persons)
         later = self._store.faces.added_after(faces.ids)
         for face in (face for added in later.values() for face, _ in added):
             self._store.faces.doubt(face, ())
         self._store.faces.doubt_all(faces.ids[labels < 0].tolist())
-        for label in range(int(labels.max(initial=-1)) + 1):
-            members = np.flatnonzero(labels == label)
-            self._fill(kept.get(label) or self._store.people.create(), faces, members)
+        for label, looks in enumerate(result.looks):
+            self._fill(kept.get(label) or self._store.people.create(), faces, looks)
         self._remove_others(faces, kept)
         self._encoding.looks = Looks(self._store.people.looks())
         self._find_candidates(faces, labels)
@@ -191,17 +191,31 @@ class Grouping:
             self._encoding.place(list(numbers), np.stack(encodings))
         self._store.people.forget_covers()
 
-    def _fill(self, person: str, faces: AllFaces, members: NDArray[np.int64]) -> None:
-        """Make the one look of ``person`` hold just ``members``."""
-        encodings = faces.encodings[members].astype(np.float64)
-        centroid = encodings.mean(axis=0)
-        distances = np.linalg.norm(encodings - centroid, axis=1)
-        look = self._store.people.look_of(person) or self._store.people.add_look(person)
-        spread = float(np.mean(distances**2))
-        self._store.people.save_look(Look(look, person, centroid, len(members), spread))
+    def _fill(self, person: str, faces: AllFaces, looks: tuple[NDArray[np.int64], ...]) -> None:
+        """Make ``looks`` (of which the first holds every face) those of ``person``.
+
+        Each face belongs to the look whose centroid is nearest.
+        """
+        members = looks[0]
+        known = self._store.people.looks_of(person)
+        new = [self._store.people.add_look(person) for _ in range(len(looks) - len(known))]
+        ids = np.array([*known, *new][: len(looks)])
+        centroids = [faces.encodings[look].mean(axis=0, dtype=np.float64) for look in looks]
+        for look, indices, centroid in zip(ids.tolist(), looks, centroids, strict=True):
+            spread = float(np.mean(_distances(faces.encodings[indices], centroid) ** 2))
+            self._store.people.save_look(Look(look, person, centroid, len(indices), spread))
+        away = np.stack([_distances(faces.encodings[members], c) for c in centroids])
+        nearest = away.argmin(axis=0)
         self._store.faces.give_all(
-            look, zip(faces.ids[members].tolist(), (1.0 - distances).tolist(), strict=True)
+            zip(
+                ids[nearest].tolist(),
+                (1.0 - away.min(axis=0)).tolist(),
+                faces.ids[members].tolist(),
+                strict=True,
+            )
         )
+        for look in known[len(looks) :]:
+            self._store.people.remove_look(look)
 
     def _remove_others(self, faces: AllFaces, kept: dict[int, str]) -> None:
         for person in {p for p in faces.persons if p} - set(kept.values()):
@@ -217,3 +231,10 @@ class Grouping:
             for face, nearest in zip(faces.ids[block].tolist(), found, strict=True):
                 if nearest:
                     self._store.faces.doubt(face, nearest)
+
+
+def _distances(
+    encodings: NDArray[np.float32], centroid: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    distances: NDArray[np.float64] = np.linalg.norm(encodings - centroid, axis=1)
+    return distances

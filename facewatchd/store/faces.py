@@ -106,6 +106,14 @@ class Faces:
         """Delete a photo with its faces and encodings."""
         self._db.execute("DELETE FROM photos WHERE id = ?", [photo])
 
+    def has_faces(self, person: str) -> bool:
+        """Whether any face is given to ``person``."""
+        row = self._db.execute(
+            "SELECT EXISTS (SELECT 1 FROM faces JOIN looks ON looks.id = look WHERE person = ?)",
+            [person],
+        ).fetchone()
+        return bool(row[0])
+
     def given_in(self, photo: int) -> list[tuple[int, str, int, Encoding]]:
         """Return (face, person, look, encoding) of the faces of ``photo`` that have a person."""
         rows = self._db.execute(
@@ -177,20 +185,11 @@ class Faces:
             by_photo.setdefault(photo, []).append((face, _encoding(blob)))
         return by_photo
 
-    def give_all(self, look: int, faces: Iterable[tuple[int, float]]) -> None:
-        """Give each (face, similarity) to ``look``."""
-        entries = list(faces)
-        self._db.executemany(
-            "UPDATE faces SET look = ?, similarity = ? WHERE id = ?",
-            [(look, similarity, face) for face, similarity in entries],
-        )
-        self._db.executemany(
-            "DELETE FROM candidates WHERE face = ?", [(face,) for face, _ in entries]
-        )
-
-    def doubt_look(self, look: int) -> None:
-        """Make every face of ``look`` doubtful."""
-        self._db.execute("UPDATE faces SET look = NULL, similarity = NULL WHERE look = ?", [look])
+    def give_all(self, places: Iterable[tuple[int, float, int]]) -> None:
+        """Give faces to looks, by (look, similarity, face)."""
+        rows = list(places)
+        self._db.executemany("UPDATE faces SET look = ?, similarity = ? WHERE id = ?", rows)
+        self._db.executemany("DELETE FROM candidates WHERE face = ?", [(row[2],) for row in rows])
 
     def doubt_all(self, faces: Iterable[int]) -> None:
         """Make each of ``faces`` doubtful, without candidates yet."""

@@ -29,14 +29,6 @@ class People:
         """Remove a person whom no face was given to."""
         self._db.execute("DELETE FROM people WHERE id = ?", [person])
 
-    def remove_if_empty(self, person: str) -> None:
-        """Remove a person who has no look left."""
-        self._db.execute(
-            "DELETE FROM people WHERE id = ? AND NOT EXISTS"
-            " (SELECT 1 FROM looks WHERE person = people.id)",
-            [person],
-        )
-
     def looks(self) -> list[Look]:
         """Return every look, oldest first."""
         rows = self._db.execute("SELECT id, person, centroid, count, spread FROM looks ORDER BY id")
@@ -54,10 +46,10 @@ class People:
             raise AssertionError("an INSERT always has a row id")
         return cursor.lastrowid
 
-    def look_of(self, person: str) -> int | None:
-        """Return the oldest look of ``person``."""
-        row = self._db.execute("SELECT min(id) FROM looks WHERE person = ?", [person]).fetchone()
-        return row[0] if row else None
+    def looks_of(self, person: str) -> list[int]:
+        """Return the looks of ``person``, oldest first."""
+        rows = self._db.execute("SELECT id FROM looks WHERE person = ? ORDER BY id", [person])
+        return [row[0] for row in rows]
 
     def save_look(self, look: Look) -> None:
         """Store where a look's centroid is now."""

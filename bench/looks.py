@@ -1,9 +1,9 @@
 """New faces of known people: with one mean a person, and with several looks.
 
-``python -m bench.looks --encodings FILE.npz [--json]``; the file has arrays X (float32 N×D), photo
-(int N) and lab (int N, -1 for faces without a label).  For several draws, two photos of everyone
-with twelve or more are held back, everyone with five or more photos is clustered together with 500
-people who appear once, and each held-back face is compared with the looks that come out.
+``python -m bench.looks --encodings FILE.npz [--json]``; the file has arrays X (float32 N by D),
+photo (int N) and lab (int N, -1 for faces without a label).  For several draws, two photos of
+everyone with twelve or more are held back, everyone with five or more photos is clustered together
+with 500 people who appear once, and each held-back face is compared with the looks that come out.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _looks(faces: NDArray[np.float32], people: Iterable[list[NDArray[np.int64]]]
     return looks
 
 
-def _score(  # noqa: PLR0913 - one way, all that it is judged by
+def _score(
     faces: NDArray[np.float32],
     labels: NDArray[np.int64],
     looks: Looks,

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 # Of the distance up to which groups of one person are merged; chosen with bench/looks.py.
 TIGHTER = 0.8
-SMALLEST = 3
+SMALLEST = 2
 
 
 def looks_of(encodings: NDArray[np.float32], merge: float) -> list[NDArray[np.int64]]:
     """Return the looks of the person whose faces are ``encodings`` (n, D), n > 0, as indices.
 
-    The first look is all faces.  The others are the groups of at least three faces that average
+    The first look is all faces.  The others are the groups of at least two faces that average
     linkage joins up to 0.8 of ``merge``, the distance (L2) up to which it joins a person: with
     glasses and without, then and now.  When all faces are one such group it is left out.
     """

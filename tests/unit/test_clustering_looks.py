@@ -27,7 +27,7 @@ def test_two_tight_groups_are_looks_beside_the_whole() -> None:
 
 
 def test_a_group_that_is_too_small_is_no_look_of_its_own() -> None:
-    assert groups((0.0, 4), (0.45, 2)) == [[0, 1, 2, 3, 4, 5], [0, 1, 2, 3]]
+    assert groups((0.0, 4), (0.45, 1)) == [[0, 1, 2, 3, 4], [0, 1, 2, 3]]
 
 
 def test_one_face_is_one_look() -> None:

@@ -87,6 +87,48 @@ def test_an_output_that_cannot_be_made_is_an_error_with_its_name(tmp_path: Path)
     assert (tmp_path / "out").read_text() == "a file"
 
 
+def run_bound_by_permissions(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run as somebody whom permissions bind: root is, without two of its capabilities."""
+    command = [sys.executable, "-m", "facewatchd", *map(str, arguments)]
+    if os.geteuid() == 0:
+        lost = "-dac_override,-dac_read_search"
+        command = ["setpriv", f"--inh-caps={lost}", f"--bounding-set={lost}", *command]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_a_root_that_may_not_be_read_is_an_error_with_its_name(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir(mode=0o000)
+    ended = run_bound_by_permissions(
+        *("--root", photos, "--output", tmp_path / "out", "--state", tmp_path / "state")
+    )
+    assert ended.returncode == 1
+    assert f"{photos}: Permission denied" in ended.stderr
+
+
+def test_an_output_that_may_not_be_written_is_an_error_with_its_name(tmp_path: Path) -> None:
+    photos, closed = tmp_path / "photos", tmp_path / "closed"
+    photos.mkdir()
+    closed.mkdir(mode=0o555)
+    ended = run_bound_by_permissions(
+        *("--root", photos, "--output", closed / "out", "--state", tmp_path / "state")
+    )
+    assert ended.returncode == 1
+    assert str(closed / "out") in ended.stderr
+    assert "Permission denied" in ended.stderr
+
+
+def test_a_state_folder_that_may_not_be_made_is_an_error_with_its_name(tmp_path: Path) -> None:
+    photos, closed = tmp_path / "photos", tmp_path / "closed"
+    photos.mkdir()
+    closed.mkdir(mode=0o555)
+    ended = run_bound_by_permissions(
+        *("--root", photos, "--output", tmp_path / "out", "--state", closed / "state")
+    )
+    assert ended.returncode == 78
+    assert f"The state folder {closed / 'state'} cannot be used" in ended.stderr
+
+
 def test_a_state_folder_behind_a_fuse_program_is_refused(tmp_path: Path) -> None:
     bindfs = shutil.which("bindfs")
     if bindfs is None or not os.access("/dev/fuse", os.W_OK):

@@ -85,7 +85,7 @@ def run(settings: Settings) -> None:
         api = ApiServer(control, settings.socket_path)
         api.start()
         stack.callback(api.stop)
-        service.ready()
+        service.ready(_words(_write_status(settings, control)))
         log.info("Watching %s.", ", ".join(str(root.path) for root in settings.roots))
         _loop(settings, pipeline, control, service, stop)
         service.stopping()
@@ -96,7 +96,8 @@ def run(settings: Settings) -> None:
 def _loop(
     settings: Settings, pipeline: Pipeline, control: Control, service: Service, stop: list[int]
 ) -> None:
-    status_due = watchdog_due = 0.0
+    watchdog_due = 0.0
+    status_due = time.monotonic() + STATUS_EVERY
     while not stop:
         pipeline.step()
         now = time.monotonic()

@@ -36,13 +36,13 @@ class Service:
         self._notify = _daemon().notify if "NOTIFY_SOCKET" in os.environ else None
         self._warned = False
 
-    def ready(self) -> None:
-        """Say that the start is complete."""
-        self._say("READY=1")
+    def ready(self, text: str) -> None:
+        """Say that the start is complete, and show ``text`` from that moment on."""
+        self._say(f"READY=1\n{_status(text)}")
 
     def status(self, text: str) -> None:
         """Show ``text`` in ``systemctl status``."""
-        self._say(f"STATUS={' '.join(text.splitlines())}")  # a line is a message of its own
+        self._say(_status(text))
 
     def stopping(self) -> None:
         """Say that we are about to end."""
@@ -61,6 +61,10 @@ class Service:
             if not self._warned:
                 log.warning("The service manager does not listen: %s.", error)
             self._warned = True
+
+
+def _status(text: str) -> str:
+    return f"STATUS={' '.join(text.splitlines())}"  # a line is a message of its own
 
 
 def setup_logging(level: str) -> None:

@@ -77,6 +77,7 @@ class Machine:
         return Path(f"/proc/{self.pid}/root") / inside.relative_to("/")
 
     def configure(self, **more: object) -> None:
+        self.run("systemctl", "stop", "facewatchd")  # one that a failed test left would go on
         settings = {
             "roots": [{"path": str(self.roots)}],
             "output": str(OUTPUT),

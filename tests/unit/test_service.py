@@ -50,12 +50,12 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.
 @pytest.mark.usefixtures("_systemd_python")
 def test_the_service_manager_hears_how_we_are(manager: socket.socket) -> None:
     service = Service()
-    service.ready()
+    service.ready("watching\nREADY=0")
     service.status("3 photos to read\nREADY=0")
     service.watchdog()
     service.stopping()
     assert [manager.recv(1000) for _ in range(4)] == [
-        b"READY=1",
+        b"READY=1\nSTATUS=watching READY=0",  # one message: who waits for READY sees a status
         b"STATUS=3 photos to read READY=0",
         b"WATCHDOG=1",
         b"STOPPING=1",
@@ -68,7 +68,7 @@ def test_a_service_manager_that_went_away_is_told_of_once_and_does_not_end_us(
 ) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
     service = Service()
-    service.ready()
+    service.ready("watching")
     service.watchdog()
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "does not listen" in caplog.text
@@ -77,7 +77,7 @@ def test_a_service_manager_that_went_away_is_told_of_once_and_does_not_end_us(
 def test_without_a_service_manager_nothing_is_said() -> None:
     service = Service()
     assert service.watchdog_seconds is None
-    service.ready()
+    service.ready("watching")
     service.status("idle")
     service.watchdog()
     service.stopping()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
@@ -59,6 +59,16 @@ class Root(_Section):
 
     path: AbsolutePath
     ignore: tuple[str, ...] = ()
+    watch: Literal["auto", "events", "poll"] = "auto"
+
+
+class Watching(_Section):
+    """How closely the roots are followed, and how long what vanished is remembered."""
+
+    share: float = Field(default=0.5, gt=0, le=1)
+    rescan: Duration = 24 * 3600
+    poll: Duration = 600
+    grace: Duration = 7 * 24 * 3600
 
 
 class Engine(_Section):
@@ -79,12 +89,13 @@ class Recluster(_Section):
 
 
 class Limits(_Section):
-    """What one photo may cost."""
+    """What one photo may cost, and what all of them may leave."""
 
     megapixels: float = Field(default=250, gt=0)
     file_mb: float = Field(default=500, gt=0)
     seconds: Duration = 120
     memory_mb: int = Field(default=2048, ge=256)
+    free_mb: float = Field(default=500, ge=0)
 
 
 class People(_Section):
@@ -112,6 +123,7 @@ class Settings(_Section):
     output: AbsolutePath
     state: AbsolutePath = Field(default_factory=default_state)
     socket: AbsolutePath | None = None
+    watching: Watching = Watching()
     engine: Engine = Engine()
     similarity: Similarity = 0.68
     recluster: Recluster = Recluster()

@@ -46,6 +46,11 @@ check: $(READY) ## Lint, formatting, types, layers
 soak: $(READY) ## Run the long tests, with a fixed seed (SOAK_SECONDS, SOAK_SEED)
 	.venv/bin/python -m pytest -m soak --timeout $$((SOAK_SECONDS + 600))
 
+.PHONY: table
+table: $(READY) ## Show what intake promises, in full, and write the table in docs/intake.md
+	.venv/bin/python -m pytest tests/system/test_intake_*.py tests/system/test_kill*.py \
+	    -m 'system or soak' -k 'not tenth' --table docs/intake.md
+
 .PHONY: format
 format: $(READY) ## Format the code and mend what the linter can
 	.venv/bin/ruff check --fix

@@ -11,7 +11,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from facewatchd.client import Client
     from facewatchd.render import Field
 
+_T = TypeVar("_T")
 _SYSTEM_SOCKET = Path("/run/facewatchd/api.sock")
 _SYSTEM_STATE = Path("/var/lib/facewatchd")
+_MOST = 100_000  # that one question returns
+_REPORTED = 1000  # failed files whose kinds a bug report counts
 _WATCH_EVERY = 1.0
 _POLL_EVERY = 0.2
 
@@ -82,7 +85,7 @@ _path = click.Path(path_type=Path)
 _json = click.option("--json", "as_json", is_flag=True, help="Print the API's answer as JSON.")
 _limit = click.option(
     "--limit",
-    type=click.IntRange(1, 100_000),
+    type=click.IntRange(1, _MOST),
     default=100,
     show_default=True,
     help="How many are shown at most.",
@@ -119,7 +122,7 @@ def status(place: Where, *, as_json: bool, watch: bool) -> None:
             _show(client.status(), as_json, lambda s: render.show_fields(render.status_fields(s)))
     except NotRunningError:
         last = place.last_status()
-        if last is not None:
+        if last is not None and last.get("version") == __version__:  # others may look otherwise
             age = time.time() - last["time"]
             words = functools.partial(render.status_fields, age=age)
             _show(last, as_json, lambda s: render.show_fields(words(s)))
@@ -165,8 +168,19 @@ def errors(place: Where, *, as_json: bool, limit: int) -> None:
 def find(place: Where, *, photo: bytes, as_json: bool) -> None:
     """Show who is in PHOTO, or in the photo that the link PHOTO leads to."""
     client = place.client()
-    answer = _find(client, photo)
+    answer = _by_any_name(photo, client.find)
     _show(answer, as_json, lambda a: render.show_fields(render.photo_fields(a)))
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=bytes))
+@_json
+@click.pass_obj
+def why(place: Where, *, path: bytes, as_json: bool) -> None:
+    """Show what the daemon makes of PATH, step by step: is it linked, and if not, why."""
+    client = place.client()
+    answer = _why(client, path)
+    _show(answer, as_json, lambda a: render.show_fields(render.why_fields(a)))
 
 
 @main.command()
@@ -179,12 +193,24 @@ def retry(place: Where) -> None:
 
 
 @main.command()
+@click.option(
+    "--accept-deletions",
+    "accept",
+    metavar="ROOT",
+    type=click.Path(path_type=bytes),
+    help="Also take what vanished from ROOT for deleted.",
+)
 @click.pass_obj
-def scan(place: Where) -> None:
+def scan(place: Where, *, accept: bytes | None) -> None:
     """Walk over all watched folders now."""
     client = place.client()
-    client.scan()
-    click.echo("All watched folders are walked over; see: facewatchctl status")
+    if accept is None:
+        client.scan()
+        click.echo("All watched folders are walked over; see: facewatchctl status")
+    else:
+        _by_any_name(accept, client.scan)
+        shown = render.printable(os.fsdecode(accept))
+        click.echo(f"What is missing in {shown} is taken for deleted; see: facewatchctl status")
 
 
 @main.command()
@@ -217,9 +243,58 @@ def recluster(place: Where, *, wait: bool) -> None:
 )
 def demo(photos: Path | None, into: Path) -> None:
     """Run the daemon on the folder PHOTOS, or on made photos of six people; show the result."""
-    command = [sys.executable, "-P", "-m", "facewatchd.batch", "demo", "--into", str(into)]
-    command += ["--", str(photos)] if photos else []
-    os.execv(command[0], command)  # noqa: S606 -- our own interpreter takes our place: its signals and exit code are ours
+    _become("demo", "--into", str(into), "--", *([str(photos)] if photos else []))
+
+
+@main.command()
+@click.option("--config", type=_path, help="The configuration; else the one the daemon finds.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(config: Path | None, *, as_json: bool) -> None:
+    """Check folders, limits and models without the daemon; say what to type to mend them."""
+    named = ["--config", str(config)] if config else []
+    _become("doctor", *named, *(["--json"] if as_json else []))
+
+
+@main.command()
+@click.option("--out", type=_path, help="Write it into this file instead of printing it.")
+@click.pass_obj
+def bugreport(place: Where, *, out: Path | None) -> None:
+    """Print how this machine and the daemon are, without faces, names or paths."""
+    from facewatchd import bugreport as report  # noqa: PLC0415 -- reads all of our source
+
+    status, reasons, trouble = None, [], None
+    try:
+        client = place.client()
+        status = client.status()
+        reasons = [error["reason"] for error in client.errors(_REPORTED)]
+    except FacewatchError as error:
+        trouble = error.title
+        with contextlib.suppress(FacewatchError):  # one trouble is told, the first
+            status = place.last_status()
+    text = json.dumps(report.report(status, reasons, trouble), indent=2, ensure_ascii=False)
+    if out is None:
+        click.echo(text)
+    else:
+        _write(out, text)
+    click.echo(report.HOLDS, err=True)
+
+
+def _become(*arguments: str) -> None:
+    """Let one-shot work take our place: its signals and its exit code are then ours."""
+    command = [sys.executable, "-P", "-m", "facewatchd.batch", *arguments]
+    os.execv(command[0], command)  # noqa: S606 -- our own interpreter, no shell
+
+
+def _write(out: Path, text: str) -> None:
+    try:
+        with open(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(text + "\n")
+    except OSError as error:
+        raise FacewatchError(
+            f"The report cannot be written to {out}: {error.strerror}.",
+            "Name another file with --out, or leave it out.",
+        ) from error
 
 
 def _show(answer: Any, as_json: bool, words: Callable[[Any], None]) -> None:  # noqa: FBT001 -- handed on from the option of that name
@@ -235,13 +310,23 @@ def _every_second(client: Client) -> Iterator[list[Field]]:
         time.sleep(_WATCH_EVERY)
 
 
-def _find(client: Client, photo: bytes) -> dict[str, Any]:
-    """Ask for ``photo`` by each name that the daemon may know it by."""
-    *others, typed = _names(photo)
+def _by_any_name(path: bytes, ask: Callable[[bytes], _T]) -> _T:
+    """Ask for ``path`` by each name that the daemon may know it by."""
+    *others, typed = _names(path)
     for name in others:
         with contextlib.suppress(NotFoundError):
-            return client.find(name)
-    return client.find(typed)
+            return ask(name)
+    return ask(typed)
+
+
+def _why(client: Client, path: bytes) -> dict[str, Any]:
+    """Ask by each name likewise; that a name is in no root tells nothing of the next one."""
+    *others, typed = _names(path)
+    for name in others:
+        answer = client.why(name)
+        if answer["verdict"] != "not in a root":
+            return answer
+    return client.why(typed)
 
 
 def _names(photo: bytes) -> list[bytes]:

@@ -51,13 +51,22 @@ class Client:
         """Return who is in the photo at ``path``; NotFoundError if the daemon does not know it."""
         return self._ask(dict, "GET", f"/v1/find?path={quote(path, safe='/')}")
 
+    def why(self, path: bytes) -> dict[str, Any]:
+        """Return what the daemon makes of the file or folder at ``path``, and why."""
+        return self._ask(dict, "GET", f"/v1/why?path={quote(path, safe='/')}")
+
     def retry(self) -> int:
         """Have every failed file tried again and return how many there are."""
         return int(self._ask(dict, "POST", "/v1/retry")["queued"])
 
-    def scan(self) -> None:
-        """Have every root walked over."""
-        self._ask(dict, "POST", "/v1/scan")
+    def scan(self, accept: bytes | None = None) -> None:
+        """Have every root walked over.
+
+        What vanished from the root ``accept`` is then taken for deleted; NotFoundError if that is
+        no root.
+        """
+        query = "" if accept is None else f"?accept={quote(accept, safe='/')}"
+        self._ask(dict, "POST", f"/v1/scan{query}")
 
     def recluster(self) -> None:
         """Have everything clustered anew; returns before it is done."""
@@ -126,7 +135,7 @@ def read_last_status(state_folder: Path) -> dict[str, Any] | None:
             f"The last status in {path} cannot be read: {error}",
             "Run this as the daemon's user, or start the daemon: it writes the file anew.",
         ) from error
-    if not isinstance(status, dict):
+    if not isinstance(status, dict) or not isinstance(status.get("time"), (int, float)):
         raise ApiError(f"{path} holds no status.", "Start the daemon: it writes the file anew.")
     return status
 

@@ -19,8 +19,10 @@ from pydantic import (
 )
 
 from facewatchd.errors import ConfigError
+from facewatchd.mounts import is_remote, read_mounts
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_MOST_LINKS = 40  # as in path_resolution(7)
 _SEARCHED = ("~/.config/facewatchd/facewatchd.yaml", "/etc/facewatchd/facewatchd.yaml")
 
 
@@ -42,7 +44,34 @@ def _absolute(path: Path) -> Path:
     expanded = path.expanduser()
     if not expanded.is_absolute():
         raise ValueError("must be an absolute path, or start with ~")
-    return expanded.resolve()
+    return _resolved(expanded)
+
+
+def _resolved(path: Path) -> Path:
+    """Resolve the symlinks in ``path`` as far as storage is of this machine.
+
+    Whoever looks at a share whose server is gone may hang for ever.  So from the place where it is
+    mounted on, the path stays as it is written: the same whether the server answers or not.
+    """
+    mounts = read_mounts()
+    at, rest, links = Path("/"), list(reversed(path.parts[1:])), 0
+    while rest:
+        name = rest.pop()
+        place = at.parent if name == ".." else at / name
+        mount = mounts.holding(os.fsencode(place))
+        if mount.place != b"/" and (is_remote(mount.kind) or mount.kind == "autofs"):
+            return Path(os.path.normpath(place.joinpath(*reversed(rest))))
+        try:
+            target = place.readlink()
+        except OSError:  # no link, not there, or closed to us: it stays as it is
+            at = place
+            continue
+        links += 1
+        if links > _MOST_LINKS:
+            raise ValueError("leads through too many symlinks, perhaps in a circle")
+        at = Path("/") if target.is_absolute() else at
+        rest += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+    return at
 
 
 Duration = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
@@ -77,6 +106,7 @@ class Engine(_Section):
     detector: str = "hog"
     encoder: str = "dlib"
     longest_side: int = Field(default=1600, ge=320, le=10000)
+    min_quality: float = Field(default=0, ge=0, le=1)
 
 
 class Recluster(_Section):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
+import gc
 import json
 import logging
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -27,7 +30,9 @@ if TYPE_CHECKING:
 
     from facewatchd.config import Settings
 
-STATUS_EVERY = 30.0
+STATUS_EVERY = 30.0  # seconds at least between two reports
+_LASTS = 5.0  # seconds; a rescan that finds nothing is over sooner, and is not worth a report
+_THREADS_END_WITHIN = 2.0  # seconds, once everything has been stopped
 _PRIVATE = ("errors",)  # status.json names no photo
 
 log = logging.getLogger(__name__)
@@ -69,7 +74,8 @@ def main(
         run(settings)
     except FacewatchError as error:
         click.echo(f"facewatchd: {error}", err=True)
-        sys.exit(error.exit_code)
+        leave(error.exit_code)
+    leave(0)
 
 
 def run(settings: Settings) -> None:
@@ -85,29 +91,82 @@ def run(settings: Settings) -> None:
         api = ApiServer(control, settings.socket_path)
         api.start()
         stack.callback(api.stop)
-        service.ready(_words(_write_status(settings, control)))
+        report = Report(settings, pipeline, control)
+        service.ready(report.renew(time.monotonic()))
         log.info("Watching %s.", ", ".join(str(root.path) for root in settings.roots))
-        _loop(settings, pipeline, control, service, stop)
+        _loop(pipeline, report, service, stop)
         service.stopping()
-        _write_status(settings, control)
+        report.renew(time.monotonic())
         log.info("Stopped.")
 
 
-def _loop(
-    settings: Settings, pipeline: Pipeline, control: Control, service: Service, stop: list[int]
-) -> None:
-    watchdog_due = 0.0
-    status_due = time.monotonic() + STATUS_EVERY
+class Report:
+    """``status.json``, for whoever asks when there is no daemon to answer.
+
+    It is renewed when something has changed and stays so for a moment: an idle daemon writes
+    nothing, and the disk may sleep.
+    """
+
+    def __init__(self, settings: Settings, pipeline: Pipeline, control: Control) -> None:
+        self._settings = settings
+        self._pipeline = pipeline
+        self._control = control
+        self._told: object = None
+        self._not_before = 0.0
+        self._due: float | None = None
+
+    def next_due(self, now: float) -> float | None:
+        """Return when it is to be renewed, None while it tells how things are."""
+        if self._pipeline.changes == self._told:
+            self._due = None
+        elif self._due is None:
+            self._due = max(self._not_before, now + _LASTS)
+        return self._due
+
+    def renew(self, now: float) -> str:
+        """Write the file, and return the status as one line."""
+        self._told, self._due = self._pipeline.changes, None
+        self._not_before = now + STATUS_EVERY
+        return _words(_write_status(self._settings, self._control))
+
+
+def _loop(pipeline: Pipeline, report: Report, service: Service, stop: list[int]) -> None:
+    watchdog_due = time.monotonic() if service.watchdog_seconds else None
+    rested = False
     while not stop:
         pipeline.step()
         now = time.monotonic()
-        if service.watchdog_seconds and now >= watchdog_due and pipeline.alive:
-            service.watchdog()
+        if service.watchdog_seconds and watchdog_due is not None and now >= watchdog_due:
+            if pipeline.alive:
+                service.watchdog()
             watchdog_due = now + service.watchdog_seconds
-        if now >= status_due:
-            service.status(_words(_write_status(settings, control)))
-            status_due = now + STATUS_EVERY
-        pipeline.wait()
+        report_due = report.next_due(now)
+        if report_due is not None and now >= report_due:
+            service.status(report.renew(now))
+            report_due = None
+        if pipeline.at_rest and not rested:
+            _give_memory_back()
+        rested = pipeline.at_rest
+        pipeline.wait(min((due for due in (watchdog_due, report_due) if due), default=None))
+
+
+def _give_memory_back() -> None:
+    """Return to the system what work took: glibc keeps what is freed, for the next time."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process; a thread that hangs on dead storage is not waited for, as Python would."""
+    others = [t for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
+    for thread in others:
+        thread.join(_THREADS_END_WITHIN / len(others))
+    stuck = [thread.name for thread in others if thread.is_alive()]
+    if stuck:
+        log.warning("Threads that do not end are left behind: %s.", ", ".join(stuck))
+        logging.shutdown()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _stop_on_signals(pipeline: Pipeline) -> list[int]:

@@ -69,6 +69,14 @@ class PhotoError(FacewatchError):
     """One photo cannot be read; stored as its reason, shown by ``facewatchctl errors``."""
 
 
+class UnsupportedError(PhotoError):
+    """One photo is in a format that is not read; ``kind`` names the format."""
+
+    def __init__(self, kind: str, title: str, remedy: str) -> None:
+        super().__init__(title, remedy)
+        self.kind = kind
+
+
 class OutputError(FacewatchError):
     """The output tree cannot be written."""
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:  # the client imports this module and starts without numpy
     Encoding = NDArray[np.float32]
 
 
+LARGEST_INTEGER = 2**63 - 1  # that SQLite takes
+
+
 class FileState(StrEnum):
     """The state of one file in a watched root."""
 
@@ -64,7 +67,7 @@ class FileStat:
     @classmethod
     def of(cls, path: bytes, stat: os.stat_result) -> FileStat:
         """Return what identifies an unchanged file; the inode is cut to SQLite's 63 bits."""
-        return cls(path, stat.st_size, stat.st_mtime_ns, stat.st_ino & (2**63 - 1))
+        return cls(path, stat.st_size, stat.st_mtime_ns, stat.st_ino & LARGEST_INTEGER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +89,18 @@ class Face:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotoResult:
-    """All that is read from one photo.  ``faces`` are ordered by box, so that runs agree."""
+    """All that is read from one photo.  ``faces`` are ordered by box, so that runs agree.
+
+    ``hash`` is the picture's.  Size and boxes are those of the picture turned upright by the EXIF
+    ``orientation``, 1 to 8.
+    """
 
     hash: bytes
     width: int
     height: int
     captured: CaptureDate
     faces: tuple[Face, ...]
+    orientation: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,12 +174,12 @@ class DatePhotos:
 class ReadPhoto:
     """Read a photo that a walk saw as ``stat``.
 
-    Answered by Hashed; then, when the pool says so, by PhotoRead.  PhotoFailed and PhotoChanged can
-    take the place of either.
+    Answered by Hashed and then, when the pool says so, by PhotoRead; a picture that is known by its
+    pixels alone is Hashed a second time in between, when they are decoded.  PhotoFailed,
+    PhotoUnsupported and PhotoChanged can take the place of each.
     """
 
     file: int
-    path: bytes
     stat: FileStat
 
 
@@ -179,10 +187,11 @@ class ReadPhoto:
 class CropFace:
     """Cut a face, with some margin, out of the photo ``hash``; answered by Cropped or PhotoFailed.
 
-    The JPEG is square and has at most ``side`` pixels a side.
+    ``box`` is in the upright pixels of the file ``stat``; PhotoChanged when the file is another by
+    now.  The JPEG is square and has at most ``side`` pixels a side.
     """
 
-    path: bytes
+    stat: FileStat
     hash: bytes
     box: Box
     side: int
@@ -211,17 +220,30 @@ class Dated:
     dates: tuple[tuple[int, CaptureDate], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Hashed:
-    """The hash of a photo's bytes; the worker waits to be told whether to go on with it."""
+class Identity(NamedTuple):
+    """The hash of a picture without metadata, and what the metadata of one file says of it."""
 
     hash: bytes
+    orientation: int
+    captured: CaptureDate
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """The hash of all bytes of a file, and its identity once that is known.
+
+    The worker waits to be told whether to go on with the photo.
+    """
+
+    content: bytes
+    identity: Identity | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotoRead:
-    """All that is read from one photo."""
+    """All that is read from one photo, and the hash of all bytes of the file it was read from."""
 
+    content: bytes
     result: PhotoResult
 
 
@@ -231,6 +253,14 @@ class PhotoFailed:
 
     reason: str
     remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoUnsupported:
+    """The file holds a picture in a format that is not read; ``kind`` names the format."""
+
+    kind: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,4 +282,19 @@ class Lost:
     reason: str
 
 
-Answer = Dated | Hashed | PhotoRead | PhotoFailed | PhotoChanged | Cropped | Lost
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """The worker of a task that was Lost before does not die: its storage does not answer."""
+
+
+Answer = (
+    Dated
+    | Hashed
+    | PhotoRead
+    | PhotoFailed
+    | PhotoUnsupported
+    | PhotoChanged
+    | Cropped
+    | Lost
+    | Stuck
+)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from facewatchd.child import Child
 from facewatchd.errors import FacewatchError, PluginError
-from facewatchd.model import Answer, Hashed, Lost, NotReady, Ready, Task, WorkerSettings
+from facewatchd.model import Answer, Hashed, Lost, NotReady, Ready, Stuck, Task, WorkerSettings
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -25,7 +25,10 @@ log = logging.getLogger(__name__)
 
 
 class Outcome(NamedTuple):
-    """A task and what became of it.  After Hashed the task goes on: ``Pool.answer`` it."""
+    """A task and what became of it.
+
+    After Hashed the task goes on: ``Pool.answer`` it.  Stuck comes after Lost, once.
+    """
 
     task: Task
     answer: Answer
@@ -42,6 +45,7 @@ class _Worker:
 @dataclass(slots=True, eq=False)
 class _Ending:
     child: Child
+    task: Task | None  # what it was at when it was killed
     kill_at: float
     abandon_at: float
 
@@ -56,7 +60,7 @@ class Pool:
     def __init__(
         self, size: int, settings: WorkerSettings, seconds: float, idle_seconds: float = 30.0
     ) -> None:
-        self._size = size
+        self.size = size
         self._settings = settings
         self._seconds = seconds
         self._idle_seconds = idle_seconds
@@ -71,12 +75,23 @@ class Pool:
         Workers that do not die count once there are more of them than ``size``, so that dead
         storage cannot pile up processes without end.
         """
-        return max(0, self._size - self.busy - max(0, len(self._ending) - self._size))
+        return max(0, self.size - self.busy - max(0, len(self._ending) - self.size))
 
     @property
     def busy(self) -> int:
         """How many tasks are under way."""
         return sum(worker.task is not None for worker in self._workers)
+
+    @property
+    def tasks(self) -> list[Task]:
+        """What the workers are at, those that were killed and do not die included."""
+        tasks = [worker.task for worker in self._workers] + [each.task for each in self._ending]
+        return [task for task in tasks if task is not None]
+
+    @property
+    def empty(self) -> bool:
+        """Whether no process is left, not even one that does not die."""
+        return not self._workers and not self._ending
 
     def submit(self, task: Task, now: float) -> None:
         """Give ``task`` to a worker; only when ``free``."""
@@ -109,8 +124,7 @@ class Pool:
         outcomes = [outcome for worker in list(self._workers) for outcome in self._hear(worker)]
         for worker in list(self._workers):
             outcomes += self._check_time(worker)
-        self._bury()
-        return outcomes
+        return outcomes + self._bury()
 
     def close(self, seconds: float = _ABANDONED_AFTER) -> None:
         """End all workers within ``seconds``; those that do not die by then are abandoned."""
@@ -184,9 +198,8 @@ class Pool:
         return []
 
     def _lost(self, worker: _Worker, reason: str) -> list[Outcome]:
-        task = worker.task
         self._end(worker, kill=True)
-        return [] if task is None else [Outcome(task, Lost(reason))]
+        return [] if worker.task is None else [Outcome(worker.task, Lost(reason))]
 
     def _no_start(self, how: str) -> FacewatchError:
         title = (
@@ -207,15 +220,19 @@ class Pool:
         worker.child.connection.close()
         if kill:
             worker.child.kill()
-        kill_at = self._now + _ABANDONED_AFTER
-        self._ending.append(_Ending(worker.child, kill_at, kill_at + _ABANDONED_AFTER))
+        kill_at = self._now if kill else self._now + _ABANDONED_AFTER
+        abandon_at = kill_at + _ABANDONED_AFTER
+        self._ending.append(_Ending(worker.child, worker.task, kill_at, abandon_at))
 
-    def _bury(self) -> None:
+    def _bury(self) -> list[Outcome]:
         """Reap the dead; kill the ones that linger, and say so when that does not help."""
         self._ending = [each for each in self._ending if each.child.alive]
+        stuck = []
         for each in self._ending:
             if self._now >= each.kill_at:
                 each.child.kill()
             if self._now >= each.abandon_at:
                 log.warning("worker %d does not end: is its storage dead?", each.child.pid)
                 each.abandon_at = float("inf")
+                stuck += [] if each.task is None else [Outcome(each.task, Stuck())]
+        return stuck

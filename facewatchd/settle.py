@@ -27,6 +27,7 @@ MOST = 512
 class _Unsettled:
     first: float
     due: float
+    complete: bool
     stat: FileStat | None
 
 
@@ -47,10 +48,11 @@ class Settling:
         quiet = QUIET_COMPLETE if complete else QUIET
         known = self._paths.get(path)
         if known is None:
-            self._add(path, _Unsettled(now, now + quiet, stat))
+            self._add(path, _Unsettled(now, now + quiet, complete, stat))
         else:
             latest = max(known.first + LONGEST, now + BETWEEN_LOOKS)
             known.due = min(now + quiet, latest)
+            known.complete = complete
             known.stat = stat
 
     def due(self, now: float) -> list[bytes]:
@@ -63,8 +65,16 @@ class Settling:
         if known.stat == stat:
             return True
         known.stat = stat
-        known.due = now + BETWEEN_LOOKS
+        # One that nobody closed is still being written, whatever its events said last.
+        known.due = now + (BETWEEN_LOOKS if known.complete else QUIET)
         return False
+
+    def __contains__(self, path: bytes) -> bool:
+        return path in self._paths
+
+    def stat_of(self, path: bytes) -> FileStat | None:
+        """Return what ``path`` looked like when it was looked at last."""
+        return self._paths[path].stat
 
     def drop(self, path: bytes) -> None:
         """Forget ``path``: it was dealt with."""
@@ -110,6 +120,7 @@ class Settling:
         entries = [self._paths[p] for p in inside]
         for path in inside:
             self.drop(path)
-        first = min(e.first for e in entries) if entries else None
-        if first is not None:
-            self._add(into, _Unsettled(first, max(e.due for e in entries), None))
+        if entries:
+            first = min(e.first for e in entries)
+            complete = all(e.complete for e in entries)
+            self._add(into, _Unsettled(first, max(e.due for e in entries), complete, None))

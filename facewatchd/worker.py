@@ -1,5 +1,7 @@
 """A worker process: read -> hash -> decode -> detect -> encode one photo.  It knows no database.
 
+A file is read once, and everything is made from those bytes.
+
 Run as ``python -m facewatchd.worker FD`` by the pool.  It is told its settings first, answers Ready
 when its engine is loaded, and then does one task at a time.
 """
@@ -19,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from facewatchd import plugins
 from facewatchd.child import serve
-from facewatchd.decode import capture_date, decode, open_photo, read_capture_date, square
+from facewatchd.decode import HASH_SIZE, Photo, capture_date, open_photo, read_capture_date
 from facewatchd.engines.quality import quality
-from facewatchd.errors import PhotoError, PluginError
+from facewatchd.errors import PhotoError, PluginError, UnsupportedError
 from facewatchd.model import (
     Answer,
     Box,
@@ -32,12 +34,14 @@ from facewatchd.model import (
     Face,
     FileStat,
     Hashed,
+    Identity,
     Lost,
     NotReady,
     PhotoChanged,
     PhotoFailed,
     PhotoRead,
     PhotoResult,
+    PhotoUnsupported,
     ReadPhoto,
     Ready,
     WorkerSettings,
@@ -49,7 +53,6 @@ if TYPE_CHECKING:
 
     from facewatchd.decode import Picture
 
-_HASH_SIZE = 16
 _MIB = 1 << 20
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}  # ELOOP: a symlink; ENXIO: a pipe
 
@@ -79,22 +82,33 @@ class Worker:
                     case CropFace():
                         return self._crop(task)
         except PhotoError as error:
-            return PhotoFailed(error.title, error.remedy)
+            return _refusal(error)
         except _ChangedError:
             return PhotoChanged()
         except MemoryError:
             return Lost(f"It needed more than {self.settings.memory_mb:,} MB (limits.memory_mb).")
 
     def _read(self, task: ReadPhoto) -> Answer | None:
-        data = _bytes(task.path, self.settings.file_mb, task.stat)
-        digest = _hash(data)
-        self.connection.send(Hashed(digest))
-        if not self.connection.recv():
+        data = _bytes(task.stat, self.settings.file_mb)
+        content = blake2b(data, digest_size=HASH_SIZE).digest()
+        photo = Photo(data, self.settings.megapixels)
+        if not photo.is_jpeg and not self._is_wanted(Hashed(content)):
             return None
-        picture = decode(data, self.settings.longest_side, self.settings.megapixels)
-        captured = capture_date(picture.taken, task.path, task.stat.mtime_ns / 1e9, now=time.time())
+        hash_, orientation, taken = photo.facts()
+        captured = capture_date(taken, task.stat.path, task.stat.mtime_ns / 1e9, now=time.time())
+        if not self._is_wanted(Hashed(content, Identity(hash_, orientation, captured))):
+            return None
+        picture = photo.picture(self.settings.longest_side)
         faces = tuple(self._faces(picture))
-        return PhotoRead(PhotoResult(digest, picture.width, picture.height, captured, faces))
+        return PhotoRead(
+            content,
+            PhotoResult(hash_, picture.width, picture.height, captured, faces, orientation),
+        )
+
+    def _is_wanted(self, hashed: Hashed) -> bool:
+        """Ask the pool whether the photo is to be read on; it may be known."""
+        self.connection.send(hashed)
+        return bool(self.connection.recv())
 
     def _faces(self, picture: Picture) -> list[Face]:
         pixels = picture.pixels
@@ -111,10 +125,8 @@ class Worker:
         return sorted(faces, key=lambda face: face.box)
 
     def _crop(self, task: CropFace) -> Answer:
-        data = _bytes(task.path, self.settings.file_mb)
-        if _hash(data) != task.hash:
-            raise _ChangedError
-        return Cropped(square(data, task.box, task.side, self.settings.megapixels))
+        data = _bytes(task.stat, self.settings.file_mb)
+        return Cropped(Photo(data, self.settings.megapixels).square(task.box, task.side))
 
 
 def main(fd: int) -> None:
@@ -137,6 +149,12 @@ def main(fd: int) -> None:
             ctypes.CDLL(None).malloc_trim(0)  # or an idle worker keeps what its largest photo took
 
 
+def _refusal(error: PhotoError) -> PhotoFailed | PhotoUnsupported:
+    if isinstance(error, UnsupportedError):
+        return PhotoUnsupported(error.kind, f"{error.title} {error.remedy}")
+    return PhotoFailed(error.title, error.remedy)
+
+
 def _dates(files: tuple[tuple[int, bytes], ...]) -> Iterator[tuple[int, Any]]:
     now = time.time()
     for file, path in files:
@@ -146,12 +164,13 @@ def _dates(files: tuple[tuple[int, bytes], ...]) -> Iterator[tuple[int, Any]]:
             continue
 
 
-def _bytes(path: bytes, file_mb: float, stat: FileStat | None = None) -> bytes:
+def _bytes(stat: FileStat, file_mb: float) -> bytes:
     """Return the content of a photo; _ChangedError when it is not, or does not stay, ``stat``."""
+    path = stat.path
     try:
         with open_photo(path) as file:
             before = FileStat.of(path, os.fstat(file.fileno()))
-            if stat not in (None, before):
+            if stat != before:
                 raise _ChangedError
             _check_size(before.size, file_mb)
             data = b"".join(iter(lambda: file.read(16 * _MIB), b""))
@@ -174,10 +193,6 @@ def _check_size(size: int, file_mb: float) -> None:
             f"The file has {size / 1e6:,.0f} MB; the limit is {file_mb:,g} (limits.file_mb).",
             "Raise limits.file_mb if it is a real photo.",
         )
-
-
-def _hash(data: bytes) -> bytes:
-    return blake2b(data, digest_size=_HASH_SIZE).digest()
 
 
 def _in_original(box: Box, picture: Picture) -> Box:

@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
 _MEASURED = "measured"
+_SHOWN = "shown"
+_BEGIN, _END = "<!-- shown: begin -->\n", "<!-- shown: end -->\n"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that writes what the tests have shown into a document."""
+    parser.addoption(
+        "--table", type=Path, help="Write what was shown between the two marks in this document."
+    )
 
 
 def missing(what: str) -> None:
@@ -49,14 +58,43 @@ def measured(record_property: Callable[[str, object], None]) -> Callable[[str], 
     return note
 
 
-def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """Print what was measured, in whichever process the test ran."""
-    reports = (r for kind in ("passed", "failed") for r in terminalreporter.getreports(kind))
+@pytest.fixture
+def shown(record_property: Callable[[str, object], None]) -> Callable[[str, str], None]:
+    """Return a function for the end of a test: what was done, and what was shown by that."""
+
+    def note(what: str, result: str) -> None:
+        record_property(_SHOWN, [what, result])
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    """Print what was measured, in whichever process the test ran, and write the table."""
+    reports = [r for kind in ("passed", "failed") for r in terminalreporter.getreports(kind)]
     sentences = [v for r in reports for k, v in r.user_properties if k == _MEASURED]
     if sentences:
         terminalreporter.section("measured")
     for sentence in sentences:
         terminalreporter.write_line(str(sentence))
+    table = config.getoption("--table")
+    if table is None:
+        return
+    if any(terminalreporter.stats.get(kind) for kind in ("failed", "error", "skipped")):
+        terminalreporter.write_line(f"{table} stays as it is: not every test passed.")
+        return
+    rows = {tuple(v) for r in reports for k, v in r.user_properties if k == _SHOWN}
+    _write_table(table, sorted(rows))
+
+
+def _write_table(document: Path, rows: list[tuple[str, ...]]) -> None:
+    """Put ``rows`` in place of what stands between the marks; ValueError without the marks."""
+    text = document.read_text(encoding="utf-8")
+    before, rest = text.split(_BEGIN)
+    _, after = rest.split(_END)
+    lines = ["| what was done | what was shown |", "|---|---|"]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    table = "".join(f"{line}\n" for line in lines)
+    document.write_text(f"{before}{_BEGIN}\n{table}\n{_END}{after}", encoding="utf-8")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -16,6 +16,7 @@ from facewatchd.api.shapes import (
     PERSON,
     STATUS,
     TEXT,
+    WHY,
     Schema,
     list_of,
     shape,
@@ -58,8 +59,16 @@ class Control(Protocol):
         """Queue every failed file again and return how many there were."""
         ...
 
-    def scan(self) -> None:
-        """Ask for a walk over every root."""
+    def why(self, path: bytes) -> dict[str, Any]:
+        """Return why the file at ``path`` is, or is not, in somebody's folder."""
+        ...
+
+    def scan(self, accept: bytes | None) -> None:
+        """Ask for a walk over every root.
+
+        With ``accept``: over that one, and what is missing there was deleted; NotFoundError if it
+        is no root.
+        """
         ...
 
     def recluster(self) -> None:
@@ -76,9 +85,14 @@ class Query:
 
     def path(self) -> bytes:
         """Return the parameter ``path`` as the bytes that it was before it was encoded."""
-        if not (text := self._one("path")):
+        if (path := self.path_or_none("path")) is None:
             raise ApiError("The parameter path is missing.", "Ask for /v1/find?path=PHOTO.")
-        return text.encode("utf-8", "surrogateescape")
+        return path
+
+    def path_or_none(self, name: str) -> bytes | None:
+        """Return the parameter ``name`` likewise, or None if it is not there."""
+        text = self._one(name)
+        return text.encode("utf-8", "surrogateescape") if text else None
 
     def limit(self) -> int:
         """Return the parameter ``limit``, 1 to 100,000, 100 by default."""
@@ -103,8 +117,8 @@ class ApiRoute:
     parameters: dict[str, Schema]
 
 
-def _scan(control: Control, _: Query) -> dict[str, Any]:
-    control.scan()
+def _scan(control: Control, query: Query) -> dict[str, Any]:
+    control.scan(query.path_or_none("accept"))
     return {}
 
 
@@ -126,7 +140,10 @@ ROUTES = (
              lambda control, query: control.find(query.path()), {"path": TEXT}),
     ApiRoute("POST", "/v1/retry", "Queue every failed file again", shape(queued=INT),
              lambda control, _: {"queued": control.retry()}, {}),
-    ApiRoute("POST", "/v1/scan", "Walk over every root now", shape(), _scan, {}),
+    ApiRoute("GET", "/v1/why", "Why a file is, or is not, in a person's folder", WHY,
+             lambda control, query: control.why(query.path()), {"path": TEXT}),
+    ApiRoute("POST", "/v1/scan", "Walk over every root now, or accept what one has lost", shape(),
+             _scan, {"accept": {"type": "string", "default": ""}}),
     ApiRoute("POST", "/v1/recluster", "Cluster everything anew now", shape(), _recluster, {}),
     ApiRoute("GET", "/v1/openapi.json", "This description", {"type": "object"},
              lambda *_: openapi(), {}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import logging
 import socket
@@ -28,6 +30,7 @@ HEADER = "Facewatchd-Api"
 _LONGEST_SOCKET_PATH = 107  # sun_path of unix(7), less its final NUL
 _BACKLOG = 64
 _GRACE = 5  # seconds that an answer under way may take when the daemon stops
+_LEAVES_WITHIN = 2.0  # seconds after that
 
 logger = logging.getLogger(__name__)
 
@@ -90,15 +93,32 @@ def app(control: Control) -> Starlette:
 
 
 class _Server(uvicorn.Server):
-    """Says when it accepts.  In a thread, uvicorn leaves the process's signals alone."""
+    """Says when it accepts, and sleeps until it is asked something or asked to end.
+
+    In a thread, uvicorn leaves the process's signals alone.
+    """
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.settled = threading.Event()
+        self._end = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
         self.settled.set()
+
+    async def main_loop(self) -> None:
+        """Wait for ``end``; uvicorn's own loop looks ten times a second whether it shall end."""
+        await self.on_tick(0)  # composes the headers of every response, which never change here
+        await self._end.wait()
+
+    def end(self) -> None:
+        """Have the server end; any thread may call this, once it has settled."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended by itself, and so has its loop
+                self._loop.call_soon_threadsafe(self._end.set)
 
 
 class ApiServer:
@@ -121,6 +141,7 @@ class ApiServer:
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
+                date_header=False,
                 headers=[(HEADER, API_VERSION)],
                 backlog=_BACKLOG,
                 timeout_graceful_shutdown=_GRACE,
@@ -143,11 +164,14 @@ class ApiServer:
             )
 
     def stop(self) -> None:
-        """Finish the answers under way, end the thread and remove the socket file."""
+        """Finish the answers under way, end the thread and remove the socket file.
+
+        An answer that takes longer than the time of grace is given up; its thread may go on.
+        """
         if self._thread is None:
             return
-        self._server.should_exit = True
-        self._thread.join()
+        self._server.end()
+        self._thread.join(_GRACE + _LEAVES_WITHIN)
         self._thread = None
         self._path.unlink(missing_ok=True)
 

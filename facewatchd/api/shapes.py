@@ -43,8 +43,14 @@ _BOX = {**list_of(INT), "minItems": 4, "maxItems": 4}
 _CANDIDATES = list_of(shape(person=TEXT, folder=maybe(TEXT), similarity=NUMBER))
 _ROOT = shape(
     path=TEXT,
-    state=one_of("watched", "scanning", "unreadable"),
+    state=one_of("starting", "watched", "polled", "degraded", "offline"),
+    scanning=TRUTH,
     reason=maybe(TEXT),
+    file_system=TEXT,
+    vanished=INT,
+    unwatched=list_of(TEXT),
+    unwatched_count=INT,
+    ignored=list_of(shape(rule=TEXT, files=INT)),
     files=INT,
     backlog=INT,
 )
@@ -68,7 +74,9 @@ STATUS = shape(
     started=NUMBER,
     time=NUMBER,
     roots=list_of(_ROOT),
+    settling=INT,
     files=shape(pending=INT, done=INT, failed=INT, unsupported=INT),
+    unsupported=list_of(shape(kind=TEXT, files=INT)),
     photos=INT,
     missing=INT,
     faces=INT,
@@ -76,6 +84,7 @@ STATUS = shape(
     folders=INT,
     doubtful=INT,
     recluster=_RECLUSTER,
+    paused=maybe(TEXT),
     rate=maybe(NUMBER),
     seconds_left=maybe(NUMBER),
     workers=INT,
@@ -103,11 +112,29 @@ FOUND = shape(
     path=TEXT,
     state=one_of("pending", "done", "failed", "unsupported"),
     reason=maybe(TEXT),
+    kind=maybe(TEXT),
+    tries=INT,
     photo=maybe(TEXT),
     paths=list_of(TEXT),
     captured=maybe(shape(at=NUMBER, source=one_of("exif", "name", "file"))),
     faces=list_of(_FOUND_FACE),
     links=list_of(TEXT),
 )
+VERDICTS = (
+    "not in a root",
+    "offline",
+    "not there",
+    "ignored",
+    "unsupported",
+    "settling",
+    "waiting",
+    "failed",
+    "no face",
+    "low quality",
+    "doubtful",
+    "no folder",
+    "linked",
+)
+WHY = shape(path=TEXT, verdict=one_of(*VERDICTS), chain=list_of(TEXT))
 ERROR = shape(error=shape(title=TEXT, remedy=TEXT, exit_code=INT))
 LIMIT = {"limit": {"type": "integer", "minimum": 1, "maximum": 100_000, "default": 100}}

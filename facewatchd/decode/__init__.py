@@ -1,7 +1,16 @@
-"""From the bytes of a file to upright RGB pixels and a capture date, within limits."""
+"""From the bytes of a file to its identity, upright RGB pixels and capture date, within limits."""
 
 from facewatchd.decode.dates import capture_date, read_capture_date
-from facewatchd.decode.picture import Picture, decode, square
+from facewatchd.decode.jpeg import HASH_SIZE
+from facewatchd.decode.photo import Facts, Photo, Picture
 from facewatchd.decode.source import open_photo
 
-__all__ = ["Picture", "capture_date", "decode", "open_photo", "read_capture_date", "square"]
+__all__ = [
+    "HASH_SIZE",
+    "Facts",
+    "Photo",
+    "Picture",
+    "capture_date",
+    "open_photo",
+    "read_capture_date",
+]

@@ -50,15 +50,14 @@ def read_capture_date(path: bytes, now: float) -> CaptureDate:
         mtime = os.fstat(file.fileno()).st_mtime
         try:
             with warnings.catch_warnings(action="ignore"), open_picture(file) as image:
-                taken = exif_date(image)
+                taken = exif_date(image.getexif())
         except Exception:  # noqa: BLE001 - decoders raise anything; reading the photo tells why
             taken = None
     return capture_date(taken, path, mtime, now)
 
 
-def exif_date(image: Image.Image) -> float | None:
-    """Return when ``image`` was taken, else digitised, else changed, as its EXIF says."""
-    exif = image.getexif()
+def exif_date(exif: Image.Exif) -> float | None:
+    """Return when a picture was taken, else digitised, else changed, as its EXIF says."""
     details = exif.get_ifd(ExifTags.IFD.Exif)
     values = (
         details.get(ExifTags.Base.DateTimeOriginal),

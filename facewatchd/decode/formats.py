@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pillow_heif
 from PIL import Image, ImageFile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from io import BytesIO, FileIO
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "HEIF", "AVIF")
@@ -17,12 +19,16 @@ pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)
 
 
 def open_picture(file: FileIO | BytesIO) -> ImageFile.ImageFile:
-    """Read the header of the picture in ``file``; its pixels are not yet decoded.
+    """Read the header of the picture in ``file``; its pixels are not yet decoded."""
+    with our_own_limits():
+        return Image.open(file, formats=FORMATS)
 
-    Pillow's own limit on pixels is lifted meanwhile: ours is checked by whoever goes on to decode.
-    """
+
+@contextmanager
+def our_own_limits() -> Iterator[None]:
+    """Lift Pillow's own limit on pixels: ours is checked by whoever goes on to decode."""
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
-        return Image.open(file, formats=FORMATS)
+        yield
     finally:
         Image.MAX_IMAGE_PIXELS = limit

@@ -9,34 +9,34 @@ half of it being taken for the whole.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from facewatchd.decode import tiff
+from facewatchd.decode.jpeg import APP2, segments
 from facewatchd.errors import PhotoError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SOS, _APP2 = 0xDA, 0xE2
-_STANDALONE = {0x01, *range(0xD0, 0xD9)}
 _ASCII = 2
-_SIZE_OF_TYPE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 # ImageWidth, ImageLength, Orientation, XResolution, YResolution, ResolutionUnit, Exif and GPS IFD
 _NUMBERS = {256, 257, 274, 282, 283, 296, 34665, 34853}
 _MP_ENTRIES = 0xB002
 _MP_KIND, _MP_FRAMES = 0xFF0000, 0x020000  # panorama, stereo, multi-angle; 0x010000 is a preview
 
 
-class _Entry(NamedTuple):
-    type: int
-    value: bytes
-
-
 def check(data: bytes, kind: str, exif: bytes | None) -> None:
     """Raise PhotoError when the file ``data`` of Pillow's format ``kind`` is damaged."""
     if kind in {"JPEG", "MPO"}:
-        for marker, start, payload in _segments(data):
-            if marker == _APP2 and payload.startswith(b"MPF\0"):
-                _check_further_pictures(payload[4:], start + 4, len(data))
+        for marker, start, end in segments(data):
+            if marker is None:
+                raise PhotoError(
+                    f"The file is damaged: no JPEG segment starts at byte {start:,}.",
+                    "Copy it anew from its source, or open it in a picture editor and save it "
+                    "again.",
+                )
+            if marker == APP2 and data.startswith(b"MPF\0", start + 4):
+                _check_further_pictures(data[start + 8 : end], start + 8, len(data))
     elif kind in {"HEIF", "AVIF"}:
         _check_boxes(data)
     if exif:
@@ -44,30 +44,13 @@ def check(data: bytes, kind: str, exif: bytes | None) -> None:
 
 
 def largest_frame(data: bytes) -> int:
-    """Return the pixels that the largest frame of a GIF asks for, counted from its corner."""
+    """Return the pixels that the largest frame of a GIF asks for, counted from its corner.
+
+    0 for any other format.
+    """
+    if not data.startswith(b"GIF8"):
+        return 0
     return max((right * bottom for right, bottom in _gif_frames(data)), default=0)
-
-
-def _segments(jpeg: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield marker, offset of the payload and payload of each segment before the pixels."""
-    at = 2
-    while at + 4 <= len(jpeg):
-        if jpeg[at] != 0xFF:
-            raise PhotoError(
-                f"The file is damaged: no JPEG segment starts at byte {at:,}.",
-                "Copy it anew from its source, or open it in a picture editor and save it again.",
-            )
-        marker = jpeg[at + 1]
-        if marker == 0xFF:  # fill byte
-            at += 1
-        elif marker in _STANDALONE:
-            at += 2
-        elif marker == _SOS:
-            return
-        else:
-            end = at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
-            yield marker, at + 4, jpeg[at + 4 : end]
-            at = end
 
 
 def _check_further_pictures(index: bytes, offset: int, size: int) -> None:
@@ -77,10 +60,11 @@ def _check_further_pictures(index: bytes, offset: int, size: int) -> None:
     are often dropped by tools that keep the index, and nobody misses them.
     """
     try:
-        order, entries = _directory(index)
-        pictures = entries[_MP_ENTRIES].value
+        first = _first_directory(index)
+        pictures = first.entries[_MP_ENTRIES].value
         places = [
-            struct.unpack_from(order + "III", pictures, at) for at in range(0, len(pictures), 16)
+            struct.unpack_from(first.order + "III", pictures, at)
+            for at in range(0, len(pictures), 16)
         ]
     except (KeyError, ValueError, struct.error) as error:
         raise PhotoError(
@@ -103,11 +87,11 @@ def _check_further_pictures(index: bytes, offset: int, size: int) -> None:
         )
 
 
-def _check_exif(tiff: bytes) -> None:
-    if not tiff:
+def _check_exif(exif: bytes) -> None:
+    if not exif:
         return
     try:
-        _check_numbers(_directory(tiff)[1])
+        _check_numbers(_first_directory(exif).entries)
     except (ValueError, struct.error) as error:
         raise PhotoError(
             f"The file's EXIF is damaged, so that what it says cannot be trusted: {error}.",
@@ -116,30 +100,22 @@ def _check_exif(tiff: bytes) -> None:
         ) from error
 
 
-def _check_numbers(entries: dict[int, _Entry]) -> None:
+def _check_numbers(entries: dict[int, tiff.Entry]) -> None:
     for tag in sorted(_NUMBERS & entries.keys()):
         if entries[tag].type == _ASCII:
             raise ValueError(f"tag {tag} holds text where a number belongs")
 
 
-def _directory(tiff: bytes) -> tuple[str, dict[int, _Entry]]:
-    """Return byte order and entries of the first directory (TIFF 6.0, section 2)."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
+def _first_directory(data: bytes) -> tiff.Directory:
+    order = tiff.byte_order(data)
     if order is None:
-        raise ValueError(f"it starts with {tiff[:4]!r}")
-    if len(tiff) < 8:
-        raise ValueError(f"it ends after {len(tiff)} bytes")
-    (start,) = struct.unpack_from(order + "I", tiff, 4)
-    if start + 2 > len(tiff):
+        raise ValueError(f"it starts with {data[:4]!r}")
+    if len(data) < 8:
+        raise ValueError(f"it ends after {len(data)} bytes")
+    (start,) = struct.unpack_from(order + "I", data, 4)
+    if start + 2 > len(data):
         raise ValueError(f"its directory at byte {start:,} is missing")
-    (count,) = struct.unpack_from(order + "H", tiff, start)
-    entries = {}
-    for at in range(start + 2, start + 2 + 12 * count, 12):
-        tag, kind, length = struct.unpack_from(order + "HHI", tiff, at)
-        size = length * _SIZE_OF_TYPE.get(kind, 1)
-        place = at + 8 if size <= 4 else struct.unpack_from(order + "I", tiff, at + 8)[0]
-        entries[tag] = _Entry(kind, tiff[place : place + size])
-    return order, entries
+    return tiff.directory(data, start, order)
 
 
 def _check_boxes(data: bytes) -> None:

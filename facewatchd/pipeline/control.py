@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from facewatchd import __version__
 from facewatchd.errors import NotFoundError
 from facewatchd.pipeline.publishing import folder_name
+from facewatchd.pipeline.why import why
 from facewatchd.store import reading
 
 if TYPE_CHECKING:
     from facewatchd.config import Settings
     from facewatchd.pipeline.loop import Pipeline
+    from facewatchd.pipeline.root import RootLook
 
 _LAST_ERRORS = 5
 
@@ -41,18 +43,18 @@ class Control:
                 "started": self._started,
                 "time": time.time(),
                 "roots": [
-                    {
-                        "path": os.fsdecode(path),
-                        "state": state,
-                        "reason": reason,
-                        **dict(zip(("files", "backlog"), store.files_below(path), strict=True)),
-                    }
-                    for path, state, reason in live.roots
+                    _root(look)
+                    | dict(zip(("files", "backlog"), store.files_below(look.path), strict=True))
+                    for look in live.roots
                 ],
+                "settling": live.settling,
                 "files": {
                     name: states.get(name, 0)
                     for name in ("pending", "done", "failed", "unsupported")
                 },
+                "unsupported": [
+                    {"kind": kind, "files": files} for kind, files in store.unsupported()
+                ],
                 **counts,
                 "recluster": {
                     "running": live.clustering,
@@ -63,6 +65,7 @@ class Control:
                     "next": live.next_clustering,
                     "new_faces": live.new_faces,
                 },
+                "paused": live.paused,
                 "rate": live.rate,
                 "seconds_left": pending / live.rate if live.rate and pending else None,
                 "workers": live.workers,
@@ -110,6 +113,8 @@ class Control:
                 "path": os.fsdecode(path),
                 "state": file["state"],
                 "reason": file["reason"],
+                "kind": file["kind"],
+                "tries": file["tries"],
                 "photo": None,
                 "paths": [os.fsdecode(path)],
                 "captured": None,
@@ -122,7 +127,7 @@ class Control:
                     "photo": photo["hash"].hex(),
                     "paths": [os.fsdecode(p) for p in photo["paths"]],
                     "captured": photo["captured"],
-                    "faces": [_face(row) for row in store.faces(file["photo"])],
+                    "faces": [_face(row) for row in store.faces(path)],
                     "links": self._links_to(store.links_to, photo["paths"]),
                 }
             return answer
@@ -134,9 +139,20 @@ class Control:
         self._pipeline.retry()
         return failed
 
-    def scan(self) -> None:
-        """List all roots anew."""
-        self._pipeline.scan()
+    def why(self, path: bytes) -> dict[str, Any]:
+        """Return why the file at ``path`` is, or is not, in somebody's folder."""
+        try:
+            found = self.find(path)
+        except NotFoundError:
+            found = None
+        return why(path, found, self._pipeline, self._settings.engine.min_quality)
+
+    def scan(self, accept: bytes | None) -> None:
+        """List all roots anew; or that one, taking what is missing below it for deleted."""
+        if accept is None:
+            self._pipeline.scan()
+        else:
+            self._pipeline.accept(accept)
 
     def recluster(self) -> None:
         """Cluster all faces anew."""
@@ -147,6 +163,20 @@ class Control:
         folders = [os.path.join(output, b"person"), os.path.join(output, b"_doubtful", b"person")]
         targets = [os.path.relpath(photo, folder) for photo in photos for folder in folders]
         return [os.fsdecode(os.path.join(output, link)) for link in links_to(targets)]
+
+
+def _root(look: RootLook) -> dict[str, Any]:
+    return {
+        "path": os.fsdecode(look.path),
+        "state": look.state,
+        "scanning": look.scanning,
+        "reason": look.reason,
+        "file_system": look.file_system,
+        "vanished": look.vanished,
+        "unwatched": [os.fsdecode(folder) for folder in look.unwatched],
+        "unwatched_count": look.unwatched_count,
+        "ignored": [{"rule": f"{r.text} ({r.place})", "files": n} for r, n in look.ignored],
+    }
 
 
 def _with_folder(row: dict[str, Any]) -> dict[str, Any]:

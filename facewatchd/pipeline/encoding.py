@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,14 +20,19 @@ from facewatchd.model import (
     PhotoChanged,
     PhotoFailed,
     PhotoRead,
+    PhotoUnsupported,
     ReadPhoto,
+    Stuck,
 )
+from facewatchd.pipeline.queue import Queue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from multiprocessing.connection import Connection
 
-    from facewatchd.model import Answer, PhotoResult
+    from numpy.typing import NDArray
+
+    from facewatchd.model import Answer, CaptureDate, PhotoResult
     from facewatchd.pipeline.clock import Clock
     from facewatchd.pipeline.publishing import Publishing
     from facewatchd.plugins import Scale
@@ -36,11 +41,29 @@ if TYPE_CHECKING:
 
 TRIES = 2
 REST = 10.0  # seconds before a failed photo is tried again
-_DATES_A_TASK = 200
-_WORTH_DATING = 16  # with fewer files waiting, their order matters to nobody
+YOUNG = 60.0  # seconds in which a file that cannot be read may still be on its way
 _RATE_OVER = 60.0
 
 log = logging.getLogger(__name__)
+
+
+class Origin(NamedTuple):
+    """The roots that photos come from, and who is told what reading them shows.
+
+    ``look_again`` is told the path of a file that may still be written, ``on_stuck`` a root whose
+    storage hangs, so that a worker which reads there does not die.
+    """
+
+    roots: Sequence[bytes]
+    look_again: Callable[[bytes], None]
+    on_stuck: Callable[[bytes], None]
+
+
+class Gate(NamedTuple):
+    """From where on a face is given to a person: its similarity, and its quality (0 to 1)."""
+
+    similarity: float
+    min_quality: float = 0.0
 
 
 class Encoding:
@@ -55,8 +78,8 @@ class Encoding:
         *,
         engine: str,
         scale: Scale,
-        similarity: float,
-        look_again: Callable[[bytes], None],
+        gate: Gate,
+        origin: Origin,
     ) -> None:
         self._store = store
         self._pool = pool
@@ -64,12 +87,10 @@ class Encoding:
         self._clock = clock
         self._engine = engine
         self._floor = scale.floor
-        self._similarity = similarity
-        self._look_again = look_again
-        self._busy: set[int] = set()
-        self._dating: set[int] = set()
-        self._resting: dict[int, float] = {}
-        self._hashes: dict[bytes, int] = {}
+        self._gate = gate
+        self._origin = origin
+        self._queue = Queue(store, pool, publishing, origin.roots)
+        self._hashes: dict[bytes, int] = {}  # what is being read, by content and by picture
         self._finished: deque[float] = deque()
         self.looks = Looks(store.people.looks())
         self.new_faces = 0
@@ -79,10 +100,19 @@ class Encoding:
         """How many worker processes run now."""
         return len(self._pool.connections())
 
+    def block(self, roots: set[bytes]) -> None:
+        """Leave what lies below ``roots`` pending: it cannot be read now."""
+        self._queue.blocked = roots
+
     @property
     def idle(self) -> bool:
         """Whether nothing is being read, and nothing waits that could be."""
-        return not self._busy and not self._dating and not self._store.files.pending(1)
+        return self._queue.empty
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether no process of a worker is left and the rate of reading has been forgotten."""
+        return self._pool.empty and not self._finished
 
     def connections(self) -> list[Connection[Any, Any]]:
         """Return what to wait on for news from the workers."""
@@ -90,7 +120,7 @@ class Encoding:
 
     def next_due(self) -> float | None:
         """Return when a file has rested long enough to be tried again."""
-        return min(self._resting.values(), default=None) if self._pool.free else None
+        return self._queue.next_due() if self._pool.free else None
 
     def rate(self) -> float | None:
         """Return photos per second over the last minute, None when none was read."""
@@ -101,114 +131,134 @@ class Encoding:
             return None
         return (len(self._finished) - 1) / max(now - self._finished[0], 1e-3)
 
-    def step(self) -> None:
-        """Take what the workers found and give them more to do."""
+    def step(self, *, paused: bool = False) -> None:
+        """Take what the workers found and give them more to do; while ``paused`` only covers."""
         for outcome in self._pool.step(self._clock.monotonic()):
             self._take(outcome)
-        self._fill()
+        self._fill(paused=paused)
 
     def close(self) -> None:
         """End the workers; what they were at stays pending."""
         self._pool.close()
 
-    def _fill(self) -> None:
+    def _fill(self, *, paused: bool) -> None:
         now = self._clock.monotonic()
-        self._resting = {file: until for file, until in self._resting.items() if until > now}
-        for cover in self._publishing.wanted_covers(self._pool.free):
-            self._pool.submit(cover, now)
         while self._pool.free:
-            if not (self._submit_dating(now) or self._submit_photo(now)):
+            task = self._queue.next(now, paused=paused)
+            if task is None:
                 return
-
-    def _submit_dating(self, now: float) -> bool:
-        undated = self._store.files.undated(_DATES_A_TASK + len(self._dating))
-        files = tuple(entry for entry in undated if entry[0] not in self._dating)[:_DATES_A_TASK]
-        if len(undated) < _WORTH_DATING or not files:
-            return False
-        self._dating.update(file for file, _ in files)
-        self._pool.submit(DatePhotos(files), now)
-        return True
-
-    def _submit_photo(self, now: float) -> bool:
-        if self._dating:
-            return False  # the newest photo may be among those whose dates are being read
-        passed_over = self._busy | self._resting.keys()
-        for file in self._store.files.pending(len(passed_over) + 1):
-            if file.id not in passed_over:
-                self._busy.add(file.id)
-                self._pool.submit(ReadPhoto(file.id, file.stat.path, file.stat), now)
-                return True
-        return False
+            self._pool.submit(task, now)
 
     def _take(self, outcome: Outcome) -> None:
         match outcome:
+            case task, Stuck():
+                self._origin.on_stuck(self._queue.root_of(task))
             case DatePhotos(files), answer:
                 dates = dict(answer.dates) if isinstance(answer, Dated) else {}
-                self._dating.difference_update(file for file, _ in files)
+                self._queue.dated(file for file, _ in files)
                 with self._store.transaction():
                     self._store.files.set_dates([file for file, _ in files], dates)
             case CropFace() as task, answer:
                 jpeg = answer.jpeg if isinstance(answer, Cropped) else None
                 self._publishing.take_cover(task, jpeg)
-            case ReadPhoto() as task, Hashed(content):
-                self._answer(task, content)
+            case ReadPhoto() as task, Hashed() as hashed:
+                self._answer(task, hashed)
             case ReadPhoto() as task, answer:
                 self._end(task, answer)
 
-    def _answer(self, task: ReadPhoto, content: bytes) -> None:
-        """Tell the worker whether a photo of this content is to be decoded and encoded."""
-        known = self._store.faces.photo_of(content)
-        if known is not None:
-            with self._store.transaction():
-                self._settle_on(task.file, known)
+    def _answer(self, task: ReadPhoto, hashed: Hashed) -> None:
+        """Tell the worker whether a photo that it has hashed is to be read on."""
+        hashes = {hashed.content} | ({hashed.identity.hash} if hashed.identity else set())
+        wanted = False
+        if self._recognise(task, hashed):
             self._release(task)
-        elif content in self._hashes:  # a copy of what another worker is reading just now
-            self._busy.discard(task.file)
-            self._resting[task.file] = self._clock.monotonic() + 1.0
+        elif any(self._hashes.get(each, task.file) != task.file for each in hashes):
+            self._release(task)  # another worker is reading the same photo just now
+            self._queue.rest(task.file, self._clock.monotonic() + 1.0)
         else:
-            self._hashes[content] = task.file
-            self._pool.answer(task, encode=True)
-            return
-        self._pool.answer(task, encode=False)
+            self._hashes |= dict.fromkeys(hashes, task.file)
+            wanted = True
+        self._pool.answer(task, encode=wanted)
+
+    def _recognise(self, task: ReadPhoto, hashed: Hashed) -> bool:
+        """Settle on the photo that is known by its content or by its picture, if there is one."""
+        known = self._store.faces.photo_in(hashed.content)
+        told = hashed.identity
+        if known is None and told is not None:
+            photo = self._store.faces.photo_of(told.hash)
+            known = None if photo is None else (photo, told.orientation)
+        if known is None or self._store.faces.may_lie(*known):
+            return False
+        with self._store.transaction():
+            if told is not None:
+                self._learn(*known, hashed.content, told.captured)
+            self._settle_on(task.file, *known)
+        return True
+
+    def _learn(self, photo: int, orientation: int, content: bytes, captured: CaptureDate) -> None:
+        """Take what the metadata of a file of ``photo`` say, and know the file again."""
+        self._store.faces.redate(photo, captured)
+        self._store.faces.remember(content, photo, orientation)
 
     def _end(self, task: ReadPhoto, answer: Answer) -> None:
         match answer:
-            case PhotoRead(photo):
+            case PhotoRead(content, photo):
                 with self._store.transaction():
-                    self._add(task.file, photo)
+                    self._add(task.file, content, photo)
                 self._finished.append(self._clock.monotonic())
             case PhotoChanged():
-                self._resting[task.file] = self._clock.monotonic() + REST
-                self._look_again(task.path)
+                self._wait_for(task)
+            case PhotoFailed() | PhotoUnsupported() if self._is_young(task):
+                self._wait_for(task)
+            case PhotoUnsupported(kind, reason):
+                with self._store.transaction():
+                    self._show_nothing(task.file, kind, reason)
             case PhotoFailed(reason, remedy):
                 self._fail(task, f"{reason} {remedy}")
             case Lost(reason):
                 self._fail(task, reason)
         self._release(task)
 
+    def _is_young(self, task: ReadPhoto) -> bool:
+        """Whether the file was written so lately that it may not be whole yet."""
+        return abs(self._clock.time() - task.stat.mtime_ns / 1e9) < YOUNG
+
+    def _wait_for(self, task: ReadPhoto) -> None:
+        """Give a file that is being written time, and look whether it changes."""
+        self._queue.rest(task.file, self._clock.monotonic() + REST)
+        self._origin.look_again(task.stat.path)
+
     def _release(self, task: ReadPhoto) -> None:
-        self._busy.discard(task.file)
+        self._queue.release(task.file)
         self._hashes = {h: f for h, f in self._hashes.items() if f != task.file}
 
     def _fail(self, task: ReadPhoto, reason: str) -> None:
         with self._store.transaction():
             self._store.files.failed_once(task.file, reason, tries_allowed=TRIES)
-        log.warning("%r could not be read: %s", os.fsdecode(task.path), reason)
-        self._resting[task.file] = self._clock.monotonic() + REST
+        log.warning("%r could not be read: %s", os.fsdecode(task.stat.path), reason)
+        self._queue.rest(task.file, self._clock.monotonic() + REST)
 
-    def _add(self, file: int, photo: PhotoResult) -> None:
+    def _add(self, file: int, content: bytes, photo: PhotoResult) -> None:
         known = self._store.faces.photo_of(photo.hash)
+        faces: list[int] = []
         if known is None:
             known, faces = self._store.faces.add(photo, self._engine)
-            self.place(faces, np.stack([f.encoding for f in photo.faces]) if faces else None)
-            self.new_faces += len(faces)
-        self._settle_on(file, known)
+        elif self._store.faces.may_lie(known, photo.orientation):
+            faces = self._store.faces.read_anew(known, photo, self._engine)
+        clear = [
+            (face, seen.encoding)
+            for face, seen in zip(faces, photo.faces, strict=False)  # none: they are known
+            if seen.quality >= self._gate.min_quality
+        ]
+        if clear:
+            self.place([face for face, _ in clear], np.stack([each for _, each in clear]))
+        self.new_faces += len(faces)
+        self._learn(known, photo.orientation, content, photo.captured)
+        self._settle_on(file, known, photo.orientation)
 
-    def place(self, faces: list[int], encodings: np.typing.NDArray[np.float32] | None) -> None:
+    def place(self, faces: list[int], encodings: NDArray[np.float32]) -> None:
         """Give the faces of one photo to the people they are nearest to, or doubt them."""
-        if encodings is None:
-            return
-        found = assign(encodings, self.looks, similarity=self._similarity, floor=self._floor)
+        found = assign(encodings, self.looks, similarity=self._gate.similarity, floor=self._floor)
         for face, encoding, where in zip(faces, encodings, found, strict=True):
             if where.look is None or where.similarity is None:
                 self._store.faces.doubt(face, where.candidates)
@@ -228,13 +278,22 @@ class Encoding:
                 self._store.people.remove(person)
         self.looks = Looks(self._store.people.looks())
 
-    def _settle_on(self, file: int, photo: int) -> None:
+    def _settle_on(self, file: int, photo: int, orientation: int) -> None:
         """The file shows ``photo``; what it showed before may be missing now."""
         row = self._store.files.get(file)
         if row is None:  # gone while it was being read: the photo is missing from the start
             self._store.faces.set_presence(photo, self._clock.time())
             return
-        self._store.files.done(file, photo)
-        for shown in {photo, photo if row.photo is None else row.photo}:
-            self._store.faces.set_presence(shown, self._clock.time())
-            self._publishing.touch(self._store.faces.people_near(shown))
+        self._store.files.done(file, photo, orientation)
+        self._update_presence({photo, photo if row.photo is None else row.photo})
+
+    def _show_nothing(self, file: int, kind: str, reason: str) -> None:
+        row = self._store.files.get(file)
+        self._store.files.unsupported(file, kind, reason)
+        if row is not None and row.photo is not None:
+            self._update_presence({row.photo})
+
+    def _update_presence(self, photos: set[int]) -> None:
+        for photo in photos:
+            self._store.faces.set_presence(photo, self._clock.time())
+            self._publishing.touch(self._store.faces.people_near(photo))

@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 class _Run:
     child: Child
     faces: AllFaces
+    stored: int  # faces in the store, those of too low a quality among them
     new_faces: int
 
 
@@ -64,6 +65,7 @@ class Grouping:
         self._scale = scale
         self._run: _Run | None = None
         self._requested = False
+        self._began = clock.time()
         self._not_before = clock.monotonic()
         at, seconds = store.fact("clustered_at"), store.fact("clustered_seconds")
         self.last = float(at) if at else None
@@ -87,20 +89,31 @@ class Grouping:
     @property
     def next(self) -> float:
         """Return when the interval's next run is due, as wall time."""
-        return (self.last or self._clock.time()) + self._settings.recluster.interval
+        return (self.last or self._began) + self._settings.recluster.interval
 
     def request(self) -> None:
         """Ask for a run as soon as none is under way."""
         self._requested = True
 
+    def next_due(self) -> float | None:
+        """Return when the next run is due if nothing else happens."""
+        if self._run is not None:
+            return None
+        if self._enough_are_new:
+            return self._not_before
+        if self.last is None:
+            return None
+        until = self.next - self._clock.time()
+        return max(self._not_before, self._clock.monotonic() + until)
+
     def connections(self) -> list[Connection]:
         """Return what to wait on for the end of a run."""
         return [self._run.child.connection] if self._run else []
 
-    def step(self, *, backlog: bool) -> None:
-        """Start a run when one is due, and take in the result of one that ended."""
+    def step(self, *, backlog: bool, paused: bool = False) -> None:
+        """Start a run when one is due and not ``paused``, and take in the result of one's end."""
         if self._run is None:
-            if self._is_due(backlog=backlog):
+            if not paused and self._is_due(backlog=backlog):
                 self._start()
         elif self._run.child.connection.poll():
             self._finish(self._run)
@@ -122,15 +135,19 @@ class Grouping:
             return True
         if self._clock.monotonic() < self._not_before:
             return False
-        enough = max(self._settings.recluster.new_faces, GROWTH * self._clustered)
-        if self._encoding.new_faces >= enough:
+        if self._enough_are_new:
             return True
         return self.last is not None and self._clock.time() >= self.next
 
+    @property
+    def _enough_are_new(self) -> bool:
+        enough = max(self._settings.recluster.new_faces, GROWTH * self._clustered)
+        return self._encoding.new_faces >= enough
+
     def _start(self) -> None:
         self._requested = False
-        faces = self._store.faces.all()
         settings = self._settings
+        faces = self._store.faces.all(settings.engine.min_quality)
         child = Child("facewatchd.regroup", threads=None)
         child.send(
             Task(
@@ -142,7 +159,7 @@ class Grouping:
                 similarity=settings.similarity,
             )
         )
-        self._run = _Run(child, faces, self._encoding.new_faces)
+        self._run = _Run(child, faces, self._store.faces.count(), self._encoding.new_faces)
 
     def _finish(self, run: _Run) -> None:
         try:
@@ -168,7 +185,7 @@ class Grouping:
 
     def _remember(self, run: _Run, seconds: float) -> None:
         self.last, self.last_seconds = self._clock.time(), seconds
-        self._clustered = len(run.faces.ids)
+        self._clustered = run.stored
         self._store.set_fact("clustered_at", str(self.last))
         self._store.set_fact("clustered_seconds", str(seconds))
         self._store.set_fact("clustered_faces", str(self._clustered))
@@ -177,7 +194,9 @@ class Grouping:
         """Make the people what the run found, each keeping id and folder where it overlaps."""
         labels = result.labels
         kept = match(labels, faces.persons)
-        later = self._store.faces.added_after(faces.ids)
+        gate = self._settings.engine.min_quality
+        later = self._store.faces.added_after(faces.ids, gate)
+        self._store.faces.doubt_all(self._store.faces.below(gate))
         for face in (face for added in later.values() for face, _ in added):
             self._store.faces.doubt(face, ())
         self._store.faces.doubt_all(faces.ids[labels < 0].tolist())

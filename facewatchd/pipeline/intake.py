@@ -4,53 +4,28 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from facewatchd.errors import RootError
+from facewatchd.errors import NotFoundError, RootError
 from facewatchd.model import FileState
-from facewatchd.pipeline.walker import Walk, Walked, Walker
-from facewatchd.scan import STOP_FILES, Ignore, diff, is_folder, is_picture, look
+from facewatchd.pipeline.removing import Removing
+from facewatchd.pipeline.roots import Roots
+from facewatchd.scan import STOP_FILES, Listing, diff, is_folder, is_picture, kind, look
 from facewatchd.settle import QUIET, Settling
-from facewatchd.watch import Watcher
+from facewatchd.watch import Hint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container, Iterable
 
     from facewatchd.config import Settings
     from facewatchd.model import FileStat
     from facewatchd.pipeline.clock import Clock
     from facewatchd.pipeline.publishing import Publishing
-    from facewatchd.scan import Listing
+    from facewatchd.pipeline.root import Root
+    from facewatchd.pipeline.walker import Ended
     from facewatchd.store import Store
-    from facewatchd.store.files import KnownFile
-
-MANY = 50  # so many files do not vanish at once without a reason
-EMPTY = (
-    "nothing is in it, and many photos were. Is its disk mounted?"
-    " If they were deleted, put any file into it."
-)
-_LISTINGS_A_STEP = 32
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class RootState:
-    """A watched root, and how it is doing."""
-
-    path: bytes
-    ignore: Ignore
-    state: str = "unreadable"
-    reason: str | None = None
-    said: str | None = None  # what the log was told last
-
-    def give_up(self, reason: str) -> None:
-        """It cannot be read; say so in the log once."""
-        self.state, self.reason = "unreadable", reason
-        if reason != self.said:
-            log.error("A root cannot be read and is looked for every minute: %s", reason)
-        self.said = reason
 
 
 class Intake:
@@ -67,237 +42,199 @@ class Intake:
         self._store = store
         self._publishing = publishing
         self._clock = clock
-        self._wake = wake
-        own = [os.fsencode(settings.output), os.fsencode(settings.state)]
-        self.roots = [
-            RootState(path, Ignore(path, root.ignore, own))
-            for root in settings.roots
-            for path in [os.fsencode(root.path)]
-        ]
-        self._settling = Settling([root.path for root in self.roots])
-        self._gone: set[bytes] = set()
-        self._watcher = Watcher(wake)
-        self._walker = Walker(wake)
+        self.roots = Roots(settings, store, clock, wake)
+        self._settling = Settling([root.path for root in self.roots.all])
+        self._removing = Removing(store, clock, self._update_presence)
+        self._to_confirm: dict[bytes, FileStat | None] = {}
 
     def start(self) -> None:
-        """Watch every root, then list it: what appears in between is seen by one or the other.
-
-        Raises RootError when no root can be read.
-        """
+        """Begin to watch and to list every root."""
         self._leave_former_roots()
-        self.look_for_roots()
-        if all(root.state == "unreadable" for root in self.roots):
+        self.roots.walk_all()
+
+    def check(self) -> None:
+        """Raise RootError when no root can be read."""
+        if all(root.offline for root in self.roots.all):
             raise RootError(
-                "No root can be read:\n" + "\n".join(f"  {root.reason}" for root in self.roots),
+                "No root can be read:\n"
+                + "\n".join(f"  {os.fsdecode(r.path)}: {r.offline}" for r in self.roots.all),
                 "Mount the disk, mend the path (roots), or let facewatchd's user read it.",
             )
 
-    def scan(self) -> None:
-        """List every root anew."""
-        self.look_for_roots()
-        for root in self.roots:
-            if root.state == "watched":
-                self._list(root)
-
-    def look_for_roots(self) -> None:
-        """Watch and list every root that could not be read until now."""
-        for root in self.roots:
-            if root.state == "unreadable":
-                self._watch(root)
-                if root.state == "watched":
-                    self._list(root)
+    def accept(self, root: bytes) -> None:
+        """Take what is missing below ``root`` for deleted; NotFoundError if it is no root."""
+        if not self.roots.accept(root):
+            raise no_such_root(root, self.roots.all)
 
     @property
     def busy(self) -> bool:
         """Whether files may be there that have no row yet."""
-        return self._walker.busy or len(self._settling) > 0 or len(self._gone) > 0
+        return self.roots.walking or len(self._settling) > 0 or self._removing.waits
 
     @property
-    def alive(self) -> bool:
-        """Whether the watcher still watches."""
-        return self._watcher.alive
+    def settling(self) -> int:
+        """How many paths changed lately and are not looked at yet."""
+        return len(self._settling)
 
     def next_due(self) -> float | None:
-        """Return when the next changed path may have settled."""
-        return self._settling.next_due()
+        """Return when the next path may have settled, or a root is due."""
+        times = (self._settling.next_due(), self.roots.next_due(), self._removing.next_due())
+        return min((due for due in times if due is not None), default=None)
+
+    def is_settling(self, path: bytes) -> bool:
+        """Whether ``path``, or a folder above it, changed lately."""
+        return any(above in self._settling for above in _upwards(path))
 
     def look_again(self, path: bytes) -> None:
         """A file changed while it was being read: let it settle."""
-        self._settling.touch(path, self._clock.monotonic(), complete=False, stat=_glimpse(path))
+        root = self.roots.of(path)
+        if root is not None:
+            stat = None if root.may_hang(path) else _glimpse(path)
+            self._settling.touch(path, self._clock.monotonic(), complete=False, stat=stat)
 
     def step(self) -> None:
-        """Take the hints, deal with what has settled, and enter what the walker saw."""
+        """Take the hints, deal with what has settled, and enter what the walks saw."""
         now = self._clock.monotonic()
-        self._take_hints(now)
+        latest: dict[bytes, tuple[Root, bool]] = {}
+        for root, news in self.roots.step():
+            match news:
+                case Hint(path, complete):
+                    latest[path] = root, complete
+                case Listing():
+                    with self._store.transaction():
+                        self._enter(root, news)
+                case _:
+                    with self._store.transaction():
+                        self._end_walk(root, news)
+        for path, (root, complete) in latest.items():
+            self._touch(root, path, now, complete=complete)
         for path in self._settling.due(now):
             try:
                 self._deal_with(path, now)
             except OSError as error:
                 self._settling.drop(path)
                 log.warning("%r is left to the next scan: %s", os.fsdecode(path), error.strerror)
-        if self._gone:
-            self._remove_gone()
-        for _ in range(_LISTINGS_A_STEP):
-            seen = self._walker.take()
-            if seen is None:
-                return
-            with self._store.transaction():
-                if isinstance(seen, Walked):
-                    self._end_walk(seen)
-                else:
-                    self._enter(seen)
-        self._wake()  # there may be more
+        self._removing.step(self.roots.all)
 
     def close(self) -> None:
         """Stop watching and walking."""
-        self._watcher.close()
-        self._walker.close()
+        self.roots.close()
 
     def _leave_former_roots(self) -> None:
         """Remove files of folders that the configuration does not name any more."""
-        former = self._store.files.outside(root.path for root in self.roots)
+        former = self._store.files.outside(root.path for root in self.roots.all)
         if former:
             log.info("%d files lie in no root any more; their links go.", len(former))
         with self._store.transaction():
-            for known in former:
-                self._remove(known)
+            self._removing.remove(former)
 
-    def _watch(self, root: RootState) -> None:
-        reason = None
-        try:
-            os.scandir(root.path).close()
-            self._watcher.watch(root.path)
-        except OSError as error:
-            reason = _words(root.path, error.strerror or str(error))
-        if reason:
-            root.give_up(reason)
-        else:
-            root.state, root.reason = "watched", None
-
-    def _list(self, root: RootState) -> None:
-        root.state = "scanning"
-        self._walker.request(Walk(root.path, root.ignore))
-
-    def _root_of(self, path: bytes) -> RootState | None:
-        return next(
-            (r for r in self.roots if path == r.path or path.startswith(r.path + b"/")), None
-        )
-
-    def _take_hints(self, now: float) -> None:
-        latest: dict[bytes, bool] = {}
-        for hint in self._watcher.take():
-            latest[hint.path] = hint.complete
-        for path, complete in latest.items():
-            root = self._root_of(path)
-            if root is None or root.ignore(path, folder=False):
-                continue
+    def _touch(self, root: Root, path: bytes, now: float, *, complete: bool) -> None:
+        if root.ignore.rule_above(path, folder=False) is None:
             stat = _glimpse(path)
             self._settling.touch(path, now, complete=complete or stat is None, stat=stat)
 
     def _deal_with(self, path: bytes, now: float) -> None:
         """Enter what is at a settled path: a file, a folder to walk, or nothing any more."""
-        root = self._root_of(path)
+        root = self.roots.of(path)
+        if root is None or root.offline:
+            self._settling.drop(path)
+            return
+        if root.may_hang(path):
+            self._to_confirm[path] = self._settling.stat_of(path)
+            self._settling.drop(path)
+            root.walker.request(os.path.dirname(path), deep=False)
+            return
         stat = look(path)
         if stat is not None and not self._settling.is_ready(path, stat, now):
             return
         self._settling.drop(path)
-        if root is None:
-            return
-        if path.rpartition(b"/")[2] in STOP_FILES:
-            self._walker.request(Walk(path.rpartition(b"/")[0], root.ignore))
+        folder, name = os.path.split(path)
+        if name in STOP_FILES:
+            root.walker.request(folder)
         elif stat is None and not is_folder(path):
-            self._gone.add(path)
+            self._removing.add(root, path)
         elif root.ignore.hides(path, folder=stat is None):
             return
         elif stat is None:
-            self._walker.request(Walk(path, root.ignore))
-        else:
-            known_file = self._store.files.at(path)
-            if known_file is None or known_file.stat != stat:
-                with self._store.transaction():
-                    self._put(stat)
+            root.walker.request(path)
+        elif (known := self._store.files.at(path)) is None or known.stat != stat:
+            with self._store.transaction():
+                self._put(stat, _Disk(path))
+            self._removing.is_back(root, path)
 
-    def _remove_gone(self) -> None:
-        """Remove files and folders that are gone, once what they may have become is entered."""
-        if self._walker.busy:
-            return
-        with self._store.transaction():
-            for path in self._gone:
-                root = self._root_of(path)
-                if root is not None and path == root.path:
-                    self._watch(root)  # its photos are not gone: nothing is known of them now
-                    continue
-                for known in self._store.files.at_or_below(path):
-                    self._remove_unless_back(known)
-        self._gone.clear()
-
-    def _enter(self, listing: Listing) -> None:
+    def _enter(self, root: Root, listing: Listing) -> None:
+        """Make the rows of a folder what a walk saw."""
         known = self._store.files.in_folder(listing.folder)
         changes = diff(listing.files, {path: file.stat for path, file in known.items()})
+        there = frozenset(stat.path for stat in listing.files)
+        whole = not changes.gone
         for stat in (*changes.new, *changes.changed):
-            if self._is_young(stat):
-                now = self._clock.monotonic()
-                self._settling.touch(stat.path, now, complete=False, stat=stat)
+            if self._is_settled(root, stat):
+                self._put(stat, there)
             else:
-                self._put(stat)
-        for path in changes.gone:
-            self._remove_unless_back(known[path])
+                whole = False
+        self._removing.note(root, [known[path] for path in changes.gone])
+        if whole:
+            self._store.folders.set_digest(listing.folder, listing.digest)
 
-    def _is_young(self, stat: FileStat) -> bool:
-        """Whether a file was written so lately that somebody may still be writing it."""
-        return abs(self._clock.time() - stat.mtime_ns / 1e9) < QUIET
+    def _is_settled(self, root: Root, stat: FileStat) -> bool:
+        """Whether nobody is still writing a file; if somebody may be, it is let rest."""
+        confirmed = self._to_confirm.pop(stat.path, None) == stat
+        young = abs(self._clock.time() - stat.mtime_ns / 1e9) < QUIET
+        if confirmed or not (young or stat.path in self._settling):
+            return True
+        if stat.path not in self._settling or root.may_hang(stat.path):
+            self._settling.touch(stat.path, self._clock.monotonic(), complete=False, stat=stat)
+        return False
 
-    def _end_walk(self, walked: Walked) -> None:
-        """Remove what was known of folders that hold no file now; keep what could not be seen."""
-        unseen = tuple(u.folder for u in walked.unreadable)
-        root = self._root_of(walked.top)
-        if root is not None and walked.top == root.path:
-            root.state = "unreadable" if root.path in unseen else "watched"
-            root.reason = "; ".join(_words(u.folder, u.reason) for u in walked.unreadable) or None
-            if not walked.filled and self._store.files.count_below(root.path) >= MANY:
-                root.give_up(_words(root.path, EMPTY))
-                return
-        for folder in self._store.files.folders_below(walked.top):
-            if folder not in walked.filled and not _is_at_or_below(folder, unseen):
-                for known in self._store.files.in_folder(folder).values():
-                    self._remove_unless_back(known)
+    def _end_walk(self, root: Root, ended: Ended) -> None:
+        walked = ended.walked
+        self._removing.end_walk(root, ended)
+        if walked.deep and walked.top == root.path:
+            self.roots.settle(root, ended)
+            self._to_confirm = {
+                path: stat
+                for path, stat in self._to_confirm.items()
+                if self.roots.of(path) is not root
+            }
 
-    def _remove_unless_back(self, known: KnownFile) -> None:
-        """Remove a file that a walk did not see, unless it came after the walk had passed."""
-        path = known.stat.path
-        root = self._root_of(path)
-        try:
-            gone = root is None or look(path) is None or root.ignore.hides(path, folder=False)
-        except OSError as error:
-            log.warning("%r is kept, gone or not: %s", os.fsdecode(path), error.strerror)
-            return
-        if gone:
-            self._remove(known)
-
-    def _put(self, stat: FileStat) -> None:
+    def _put(self, stat: FileStat, beside: Container[bytes]) -> None:
         files = self._store.files
         guess = stat.mtime_ns / 1e9
         before = files.at(stat.path)
         if not is_picture(stat.path):
-            files.put(stat, FileState.UNSUPPORTED, guess)
+            files.put(stat, FileState.UNSUPPORTED, guess, kind=kind(stat.path, beside))
         elif (photo := files.same_content(stat)) is not None:
-            files.put(stat, FileState.DONE, guess, photo)
+            files.put(stat, FileState.DONE, guess, photo=photo)
             self._update_presence(photo)
         else:
             # Until it is read again, a changed file goes on showing what it showed.
-            files.put(stat, FileState.PENDING, guess, before.photo if before else None)
+            files.put(stat, FileState.PENDING, guess, photo=before.photo if before else None)
             return
         if before is not None and before.photo is not None:
             self._update_presence(before.photo)
 
-    def _remove(self, known: KnownFile) -> None:
-        self._store.files.remove(known.id)
-        if known.photo is not None:
-            self._update_presence(known.photo)
-
     def _update_presence(self, photo: int) -> None:
         self._store.faces.set_presence(photo, self._clock.time())
         self._publishing.touch(self._store.faces.people_near(photo))
+
+
+class _Disk:
+    """The files beside a path, looked for on the disk when they are asked for."""
+
+    def __init__(self, path: bytes) -> None:
+        self._path = path
+
+    def __contains__(self, path: object) -> bool:
+        return isinstance(path, bytes) and os.path.lexists(path)
+
+
+def no_such_root(path: bytes, roots: Iterable[Root]) -> NotFoundError:
+    """Return the error that names the roots there are."""
+    names = ", ".join(os.fsdecode(root.path) for root in roots)
+    return NotFoundError(
+        f"{os.fsdecode(path)!r} is no watched root.", f"Name one of these: {names}"
+    )
 
 
 def _glimpse(path: bytes) -> FileStat | None:
@@ -308,9 +245,7 @@ def _glimpse(path: bytes) -> FileStat | None:
         return None  # it is looked at again when it has settled, and then the reason is told
 
 
-def _is_at_or_below(folder: bytes, tops: tuple[bytes, ...]) -> bool:
-    return any(folder == top or folder.startswith(top + b"/") for top in tops)
-
-
-def _words(folder: bytes, reason: str) -> str:
-    return f"{os.fsdecode(folder)}: {reason}"
+def _upwards(path: bytes) -> Iterable[bytes]:
+    while path not in {b"", b"/"}:
+        yield path
+        path = os.path.dirname(path)

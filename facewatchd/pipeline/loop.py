@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import Future
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from facewatchd import plugins
 from facewatchd.model import WorkerSettings
-from facewatchd.pipeline.encoding import Encoding
+from facewatchd.pipeline.encoding import Encoding, Gate, Origin
 from facewatchd.pipeline.grouping import Grouping
 from facewatchd.pipeline.intake import Intake
 from facewatchd.pipeline.publishing import Publishing
+from facewatchd.pipeline.space import Space
 from facewatchd.pool import Pool
 from facewatchd.store import Store
 
@@ -22,13 +24,13 @@ if TYPE_CHECKING:
 
     from facewatchd.config import Settings
     from facewatchd.pipeline.clock import Clock
-    from facewatchd.pipeline.intake import RootState
+    from facewatchd.pipeline.root import RootLook
 
-RESCAN = 24 * 3600.0
-LOOK_FOR_ROOTS = 60.0  # seconds between looks for a root that could not be read
-GRACE = 7 * 24 * 3600.0  # a vanished photo keeps its faces so long
 _PURGE = 3600.0
-_LONGEST_WAIT = 10.0  # the supervisor hears from us at least this often
+_ANSWERS_WITHIN = 20.0  # seconds; one large change of the output tree can take that long
+_LOOKS_EVERY = 10.0  # seconds; while something is under way, its limits of time are enforced
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class Live:
     """What the pipeline is doing at this moment; replaced as a whole at every step."""
 
     state: str
-    roots: tuple[tuple[bytes, str, str | None], ...]
+    roots: tuple[RootLook, ...]
+    settling: int
     rate: float | None
     workers: int
     clustering: bool
@@ -48,6 +51,7 @@ class Live:
     new_faces: int
     conflicts: tuple[bytes, ...]
     output_error: str | None
+    paused: str | None  # why no photo is read and nothing is clustered
 
 
 class Pipeline:
@@ -61,6 +65,7 @@ class Pipeline:
         plugins.detector(settings.engine.detector)
         engine = f"{encoder.name}/{encoder.version}"
         self._store = Store(settings.database, engine)
+        self._space = Space(settings.state, settings.limits.free_mb, clock)
         self._wake_in, self._wake_out = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._publishing = Publishing(settings, self._store, clock)
@@ -72,34 +77,70 @@ class Pipeline:
             clock,
             engine=engine,
             scale=encoder.scale,
-            similarity=settings.similarity,
-            look_again=self.intake.look_again,
+            gate=Gate(settings.similarity, settings.engine.min_quality),
+            origin=Origin(
+                roots=[os.fsencode(root.path) for root in settings.roots],
+                look_again=self.intake.look_again,
+                on_stuck=self.intake.roots.stuck,
+            ),
         )
         self._grouping = Grouping(
             settings, self._store, self._encoding, self._publishing, clock, encoder.scale
         )
         now = clock.monotonic()
         self._timers = {
-            self.intake.scan: (RESCAN, now + RESCAN),
-            self.intake.look_for_roots: (LOOK_FOR_ROOTS, now + LOOK_FOR_ROOTS),
             self._purge: (_PURGE, now + _PURGE),
         }
         self.live = self._look("starting")
 
     def start(self) -> None:
-        """Watch the roots and begin to list them."""
+        """Watch the roots; RootError when none can be read.
+
+        Returns when each root that sends events is watched: from then on nothing is missed.
+        """
         self._publishing.start()
         self.intake.start()
+        while self.intake.roots.undecided:
+            self.intake.step()
+            self.wait(self._clock.monotonic() + _LOOKS_EVERY)
+        self.intake.check()
 
     @property
     def alive(self) -> bool:
         """Whether the watcher still watches; the pipeline itself answers by stepping."""
-        return self.intake.alive
+        return self.intake.roots.alive
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether no work is under way, and no process of ours is left that did some."""
+        parts = (self.intake.roots, self._encoding)
+        return all(p.at_rest for p in parts) and not (self.intake.busy or self._grouping.running)
+
+    @property
+    def changes(self) -> tuple[Live, int]:
+        """What a status tells of; equal to an earlier value when nothing changed since."""
+        return self.live, self._store.changes
 
     def do(self, command: Callable[[], None]) -> None:
         """Have ``command`` run in the pipeline's thread; any thread may call this."""
         self._commands.put(command)
         self.wake()
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """Have ``question`` answered in the pipeline's thread; not from that thread.
+
+        TimeoutError when the pipeline does not come to it.
+        """
+        answer: Future[T] = Future()
+
+        def put() -> None:
+            try:
+                answer.set_result(question())
+            except Exception as error:  # noqa: BLE001 - raised where the question was asked
+                answer.set_exception(error)
+
+        self.do(put)
+        return answer.result(_ANSWERS_WITHIN)
 
     def wake(self) -> None:
         """End the present or next ``wait`` at once; safe in threads and signal handlers."""
@@ -114,23 +155,42 @@ class Pipeline:
         self._run_timers()
         self.intake.step()
         self._publishing.step()  # it may want covers from the workers
-        self._encoding.step()
-        self._grouping.step(backlog=self.intake.busy or not self._encoding.idle)
+        self._encoding.block(self.intake.roots.offline())
+        self._space.step()
+        paused = self._space.lack is not None
+        self._encoding.step(paused=paused)
+        self._grouping.step(backlog=self.intake.busy or not self._encoding.idle, paused=paused)
         self.live = self._look(self._state())
 
-    def wait(self) -> None:
-        """Wait until there is something to do."""
+    def wait(self, until: float | None = None) -> None:
+        """Wait until there is something to do, or until ``until`` (monotonic) if that is sooner.
+
+        At rest nothing is looked at before its time: processors and disks may sleep.
+        """
         now = self._clock.monotonic()
-        parts = (self.intake, self._encoding, self._publishing)
-        times = [due for part in parts if (due := part.next_due()) is not None]
-        timeout = min([_LONGEST_WAIT, *(max(0.0, due - now) for due in times)])
-        wait([self._wake_in, *self._encoding.connections(), *self._grouping.connections()], timeout)
+        times = [
+            until,
+            self.intake.next_due(),
+            self._encoding.next_due(),
+            self._publishing.next_due(),
+            self._space.next_due(),
+            None if self._space.lack else self._grouping.next_due(),
+            None if self.at_rest else now + _LOOKS_EVERY,
+            *(due for _, due in self._timers.values()),
+        ]
+        timeout = min(max(0.0, due - now) for due in times if due is not None)
+        parts = (self.intake.roots, self._encoding, self._grouping)
+        wait([self._wake_in, *(c for part in parts for c in part.connections())], timeout)
         while self._drained():
             pass
 
     def scan(self) -> None:
         """List all roots anew."""
-        self.do(self.intake.scan)
+        self.do(self.intake.roots.walk_all)
+
+    def accept(self, root: bytes) -> None:
+        """Take what is missing below ``root`` for deleted; NotFoundError if it is no root."""
+        self.ask(lambda: self.intake.accept(root))
 
     def recluster(self) -> None:
         """Cluster all faces anew."""
@@ -179,8 +239,9 @@ class Pipeline:
         """Forget photos that have been gone for longer than the time of grace."""
         if self._grouping.running:
             return
+        grace = self._settings.watching.grace
         with self._store.transaction():
-            for photo in self._store.faces.missing_before(self._clock.time() - GRACE):
+            for photo in self._store.faces.missing_before(self._clock.time() - grace):
                 self._encoding.forget(photo)
 
     def _state(self) -> str:
@@ -196,7 +257,8 @@ class Pipeline:
         grouping, publishing = self._grouping, self._publishing
         return Live(
             state=state,
-            roots=tuple(_root(root) for root in self.intake.roots),
+            roots=tuple(root.look() for root in self.intake.roots.all),
+            settling=self.intake.settling,
             rate=self._encoding.rate(),
             workers=self._encoding.workers,
             clustering=grouping.busy,
@@ -208,6 +270,7 @@ class Pipeline:
             new_faces=self._encoding.new_faces,
             conflicts=tuple(publishing.conflicts),
             output_error=str(publishing.error) if publishing.error else None,
+            paused=self._space.lack,
         )
 
 
@@ -221,7 +284,3 @@ def _worker_settings(settings: Settings) -> WorkerSettings:
         file_mb=limits.file_mb,
         memory_mb=limits.memory_mb,
     )
-
-
-def _root(root: RootState) -> tuple[bytes, str, str | None]:
-    return root.path, root.state, root.reason

@@ -14,9 +14,10 @@ from facewatchd.clustering.cover import cover as best_cover
 from facewatchd.errors import OutputError
 from facewatchd.model import CropFace, File
 from facewatchd.organise import COVER, Cover, Photo, WantedFolder, apply, plan, reconcile
+from facewatchd.scan import is_within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from facewatchd.config import Settings
     from facewatchd.organise import Conflict
@@ -56,8 +57,9 @@ class Publishing:
 
     @property
     def idle(self) -> bool:
-        """Whether the tree shows what the store holds."""
-        return not (self._all or self._touched or self._cover_of)
+        """Whether the tree shows what the store holds, but for covers that wait for a worker."""
+        in_work = self._cover_of.keys() - self._wanted.keys()
+        return not (self._all or self._touched or in_work)
 
     def start(self) -> None:
         """Find out what of the tree is still as it was made; raises OutputError."""
@@ -87,10 +89,12 @@ class Publishing:
         """Return when the next plan is due."""
         return self._due if self._all or self._touched else None
 
-    def wanted_covers(self, most: int) -> list[CropFace]:
-        """Take out covers for the workers to make, at most so many."""
-        keys = list(self._wanted)[:most]
-        return [self._wanted.pop(key) for key in keys]
+    def wanted_cover(self, outside: Collection[bytes] = ()) -> CropFace | None:
+        """Take out a cover for a worker to make whose photo lies below none of ``outside``."""
+        for key, cover in self._wanted.items():
+            if not is_within(cover.stat.path, outside):
+                return self._wanted.pop(key)
+        return None
 
     def take_cover(self, task: CropFace, jpeg: bytes | None) -> None:
         """A worker made a cover, or could not: then the folder keeps the one that it has."""
@@ -184,12 +188,12 @@ class Publishing:
             place = self._store.faces.place(face)
         if place is None:
             return None
-        path, content, box = place
-        key = _cover_key(content, box)
+        key = _cover_key(place.hash, place.box)
         written = self._store.links.at(folder + b"/" + COVER)
         there = isinstance(written, File) and written.key == key
-        if not there and key not in self._made and key not in self._cover_of:
-            self._wanted[key] = CropFace(path, content, box, COVER_SIDE)
+        known = there or key in self._made or key in self._cover_of
+        if place.is_read and not known:  # else it is ordered when the file has been read again
+            self._wanted[key] = CropFace(place.stat, place.hash, place.box, COVER_SIDE)
             self._cover_of[key] = person
         return Cover(key, self._made.get(key))
 

@@ -19,6 +19,7 @@ import sqlite_utils
 from facewatchd.errors import StoreError
 from facewatchd.store.faces import Faces
 from facewatchd.store.files import Files
+from facewatchd.store.folders import Folders
 from facewatchd.store.links import Links
 from facewatchd.store.people import People
 from facewatchd.store.schema import migrations
@@ -58,6 +59,7 @@ class Store:
             self._db.close()
             raise
         self.files = Files(self._db)
+        self.folders = Folders(self._db)
         self.faces = Faces(self._db)
         self.people = People(self._db)
         self.links = Links(self._db)
@@ -111,6 +113,11 @@ class Store:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+    @property
+    def changes(self) -> int:
+        """How many rows have been changed since the store was opened."""
+        return self._db.total_changes
 
     def fact(self, name: str) -> str | None:
         """Return a fact about the library as a whole."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from facewatchd.model import Box
+from facewatchd.model import Box, DateSource, FileStat
+from facewatchd.orientation import turned
 
 if TYPE_CHECKING:
     import sqlite3
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from facewatchd.model import Candidate, Encoding, PhotoResult
+    from facewatchd.model import Candidate, CaptureDate, Encoding, PhotoResult
 
 
 class AllFaces(NamedTuple):
@@ -39,25 +40,89 @@ class Member(NamedTuple):
     encoding: Encoding
 
 
+class Place(NamedTuple):
+    """Where a face can be seen: in a file, at a box in that file's upright pixels.
+
+    ``is_read``: the file is the one that was read, and has not changed since.
+    """
+
+    stat: FileStat
+    is_read: bool
+    hash: bytes
+    box: Box
+
+
 class Faces:
-    """Reads and writes ``photos``, ``faces`` and ``candidates``; transactions are the caller's."""
+    """Reads and writes ``photos``, ``contents``, ``faces`` and ``candidates``.
+
+    Transactions are the caller's.
+    """
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
-    def photo_of(self, content: bytes) -> int | None:
-        """Return the photo with this content hash."""
-        row = self._db.execute("SELECT id FROM photos WHERE hash = ?", [content]).fetchone()
+    def photo_of(self, picture: bytes) -> int | None:
+        """Return the photo with this picture hash."""
+        row = self._db.execute("SELECT id FROM photos WHERE hash = ?", [picture]).fetchone()
         return row[0] if row else None
+
+    def photo_in(self, content: bytes) -> tuple[int, int] | None:
+        """Return the photo that files of this content show, and their orientation."""
+        row = self._db.execute(
+            "SELECT photo, orientation FROM contents WHERE hash = ?", [content]
+        ).fetchone()
+        return (row[0], row[1]) if row else None
+
+    def remember(self, content: bytes, photo: int, orientation: int) -> None:
+        """Note which photo files of this content show: exact copies are known without decoding."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO contents VALUES (?, ?, ?)", [content, photo, orientation]
+        )
 
     def add(self, photo: PhotoResult, engine: str) -> tuple[int, list[int]]:
         """Insert a photo with its faces, all doubtful yet; return its id and theirs."""
         number = self._insert(
-            "INSERT INTO photos (hash, width, height, captured, captured_source)"
-            " VALUES (?, ?, ?, ?, ?)",
-            [photo.hash, photo.width, photo.height, photo.captured.at, photo.captured.source],
+            "INSERT INTO photos (hash, width, height, captured, captured_source, orientation)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            [photo.hash, photo.width, photo.height, *photo.captured, photo.orientation],
         )
-        faces = [
+        return number, self._add_faces(number, photo, engine)
+
+    def may_lie(self, photo: int, orientation: int) -> bool:
+        """Whether ``photo`` has no face and was read turned otherwise: perhaps on its side."""
+        row = self._db.execute(
+            "SELECT orientation <> ? AND NOT EXISTS (SELECT 1 FROM faces WHERE photo = photos.id)"
+            " FROM photos WHERE id = ?",
+            [orientation, photo],
+        ).fetchone()
+        return bool(row[0])
+
+    def read_anew(self, number: int, photo: PhotoResult, engine: str) -> list[int]:
+        """Take what ``photo`` tells for the photo ``number``, which has no faces; return theirs."""
+        self._db.execute(
+            "UPDATE photos SET width = ?, height = ?, orientation = ? WHERE id = ?",
+            [photo.width, photo.height, photo.orientation, number],
+        )
+        return self._add_faces(number, photo, engine)
+
+    def redate(self, photo: int, captured: CaptureDate) -> None:
+        """Take the date that changed metadata of ``photo`` tell, unless it is worse founded.
+
+        A file's time says nothing here: it is that of the change.
+        """
+        (source,) = self._db.execute(
+            "SELECT captured_source FROM photos WHERE id = ?", [photo]
+        ).fetchone()
+        best_first = list(DateSource)
+        founded = best_first.index(captured.source) <= best_first.index(DateSource(source))
+        if captured.source is not DateSource.FILE and founded:
+            self._db.execute(
+                "UPDATE photos SET captured = ?, captured_source = ? WHERE id = ?",
+                [*captured, photo],
+            )
+
+    def _add_faces(self, number: int, photo: PhotoResult, engine: str) -> list[int]:
+        return [
             self._insert(
                 "INSERT INTO faces (photo, box_left, box_top, box_right, box_bottom, quality,"
                 " engine, encoding) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -65,7 +130,6 @@ class Faces:
             )
             for face in photo.faces
         ]
-        return number, faces
 
     def _insert(self, statement: str, values: list[object]) -> int:
         number = self._db.execute(statement, values).lastrowid
@@ -136,12 +200,16 @@ class Faces:
         """Return how many faces there are."""
         return int(self._db.execute("SELECT count(*) FROM faces").fetchone()[0])
 
-    def all(self) -> AllFaces:
-        """Return every face, ordered by photo hash and box: the same faces, the same order."""
+    def all(self, min_quality: float = 0.0) -> AllFaces:
+        """Return every face of at least that quality, ordered by photo hash and box.
+
+        The same faces come in the same order.
+        """
         rows = self._db.execute(
             "SELECT faces.id, photo, person, encoding FROM faces"
             " JOIN photos ON photos.id = photo LEFT JOIN looks ON looks.id = look"
-            " ORDER BY hash, box_left, box_top, box_right, box_bottom"
+            " WHERE quality >= ? ORDER BY hash, box_left, box_top, box_right, box_bottom",
+            [min_quality],
         ).fetchall()
         encodings = np.frombuffer(b"".join(row[3] for row in rows), dtype="<f4")
         return AllFaces(
@@ -164,22 +232,31 @@ class Faces:
             for face, photo, captured, quality, blob in rows
         ]
 
-    def place(self, face: int) -> tuple[bytes, bytes, Box] | None:
-        """Return (path, photo hash, box) of a face, or None if no file shows it any more."""
+    def place(self, face: int) -> Place | None:
+        """Return where a face can be seen, or None if no file shows it any more."""
         row = self._db.execute(
-            "SELECT path, hash, box_left, box_top, box_right, box_bottom FROM faces"
+            "SELECT path, size, mtime_ns, inode, state, hash, width, height, photos.orientation,"
+            " coalesce(files.orientation, photos.orientation),"
+            " box_left, box_top, box_right, box_bottom FROM faces"
             " JOIN photos ON photos.id = faces.photo JOIN files ON files.photo = photos.id"
-            " WHERE faces.id = ? ORDER BY path LIMIT 1",
+            " WHERE faces.id = ? ORDER BY state <> 'done', path LIMIT 1",
             [face],
         ).fetchone()
-        return (row[0], row[1], Box(*row[2:])) if row else None
+        if row is None:
+            return None
+        stat, (state, content, width, height, before, after) = FileStat(*row[:4]), row[4:10]
+        box = turned(Box(*row[10:]), (width, height), before, after)
+        return Place(stat, state == "done", content, box)
 
-    def added_after(self, known: NDArray[np.int64]) -> dict[int, list[tuple[int, Encoding]]]:
+    def added_after(
+        self, known: NDArray[np.int64], min_quality: float = 0.0
+    ) -> dict[int, list[tuple[int, Encoding]]]:
         """Return, by photo, the (face, encoding) of faces added since ``known`` was read."""
         newest = int(known.max(initial=0))
         by_photo: dict[int, list[tuple[int, Encoding]]] = {}
         rows = self._db.execute(
-            "SELECT photo, id, encoding FROM faces WHERE id > ? ORDER BY id", [newest]
+            "SELECT photo, id, encoding FROM faces WHERE id > ? AND quality >= ? ORDER BY id",
+            [newest, min_quality],
         )
         for photo, face, blob in rows:
             by_photo.setdefault(photo, []).append((face, _encoding(blob)))
@@ -190,6 +267,11 @@ class Faces:
         rows = list(places)
         self._db.executemany("UPDATE faces SET look = ?, similarity = ? WHERE id = ?", rows)
         self._db.executemany("DELETE FROM candidates WHERE face = ?", [(row[2],) for row in rows])
+
+    def below(self, min_quality: float) -> list[int]:
+        """Return the faces of a lower quality."""
+        rows = self._db.execute("SELECT id FROM faces WHERE quality < ?", [min_quality])
+        return [row[0] for row in rows]
 
     def doubt_all(self, faces: Iterable[int]) -> None:
         """Make each of ``faces`` doubtful, without candidates yet."""

@@ -8,7 +8,7 @@ from facewatchd.model import CaptureDate, FileStat, FileState
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Collection, Container, Iterable
 
 
 class KnownFile(NamedTuple):
@@ -33,6 +33,14 @@ def _known(row: tuple[int, bytes, int, int, int, str, int | None, int]) -> Known
 def below(folder: bytes) -> tuple[bytes, bytes]:
     """Return the range of paths that lie below ``folder``: from the first to before the second."""
     return folder.rstrip(b"/") + b"/", folder.rstrip(b"/") + b"0"  # "0" follows "/" in ASCII
+
+
+def _limits(folders: Iterable[bytes]) -> list[bytes]:
+    return [limit for folder in folders for limit in below(folder)]
+
+
+def _but_not_below(folders: Collection[bytes]) -> str:
+    return "AND NOT (path >= ? AND path < ?) " * len(folders)
 
 
 class Files:
@@ -74,17 +82,23 @@ class Files:
 
     def outside(self, roots: Iterable[bytes]) -> list[KnownFile]:
         """Return the files that lie in none of ``roots``."""
-        ranges = [limit for root in roots for limit in below(root)]
+        ranges = _limits(roots)
         inside = " OR ".join(["(path >= ? AND path < ?)"] * (len(ranges) // 2))
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE NOT ({inside})", ranges)
         return [_known(row) for row in rows]
 
     def count_below(self, folder: bytes) -> int:
-        """Return how many files are known below ``folder``."""
+        """Return how many files that show a photo are known below ``folder``."""
         row = self._db.execute(
-            "SELECT count(*) FROM files WHERE path >= ? AND path < ?", below(folder)
+            "SELECT count(*) FROM files WHERE path >= ? AND path < ? AND photo IS NOT NULL",
+            below(folder),
         ).fetchone()
         return int(row[0])
+
+    def is_shown_elsewhere(self, known: KnownFile, vanished: Container[int]) -> bool:
+        """Whether a file that is not among ``vanished`` shows the same photo."""
+        rows = self._db.execute("SELECT id FROM files WHERE photo = ?", [known.photo])
+        return any(row[0] not in vanished for row in rows)
 
     def same_content(self, stat: FileStat) -> int | None:
         """Return the photo of a file with the same inode, size and mtime: moved or hard-linked."""
@@ -95,14 +109,29 @@ class Files:
         ).fetchone()
         return row[0] if row else None
 
-    def put(self, stat: FileStat, state: FileState, guess: float, photo: int | None = None) -> None:
-        """Insert or replace the row of ``stat.path``; ``guess`` is its likely capture date."""
+    def put(
+        self,
+        stat: FileStat,
+        state: FileState,
+        guess: float,
+        *,
+        photo: int | None = None,
+        kind: str | None = None,
+    ) -> None:
+        """Insert or replace the row of ``stat.path``.
+
+        ``guess`` is its likely capture date, ``kind`` what it is if it is no picture.  The
+        orientation is that of a file of the same content, else what it was before.
+        """
         self._db.execute(
-            "INSERT INTO files (path, folder, size, mtime_ns, inode, state, captured, photo)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO files"
+            " (path, folder, size, mtime_ns, inode, state, captured, photo, kind, orientation)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT orientation FROM files"
+            "  WHERE inode = ? AND size = ? AND mtime_ns = ? AND photo = ? LIMIT 1))"
             " ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,"
             " inode = excluded.inode, state = excluded.state, captured = excluded.captured,"
-            " photo = excluded.photo, reason = NULL, tries = 0, dated = 0",
+            " photo = excluded.photo, kind = excluded.kind, reason = NULL, tries = 0, dated = 0,"
+            " orientation = coalesce(excluded.orientation, orientation)",
             [
                 stat.path,
                 stat.path.rpartition(b"/")[0] or b"/",
@@ -112,6 +141,8 @@ class Files:
                 state,
                 guess,
                 photo,
+                kind,
+                *(stat.inode, stat.size, stat.mtime_ns, photo),
             ],
         )
 
@@ -119,10 +150,20 @@ class Files:
         """Forget a file that is gone."""
         self._db.execute("DELETE FROM files WHERE id = ?", [file])
 
-    def done(self, file: int, photo: int) -> None:
-        """Mark a file as read: it shows ``photo``."""
+    def done(self, file: int, photo: int, orientation: int) -> None:
+        """Mark a file as read: it shows ``photo``, turned by its own EXIF ``orientation``."""
         self._db.execute(
-            "UPDATE files SET state = 'done', photo = ?, reason = NULL WHERE id = ?", [photo, file]
+            "UPDATE files SET state = 'done', photo = ?, orientation = ?, reason = NULL"
+            " WHERE id = ?",
+            [photo, orientation, file],
+        )
+
+    def unsupported(self, file: int, kind: str, reason: str) -> None:
+        """Mark a file as of a ``kind`` that is not read; it shows nothing."""
+        self._db.execute(
+            "UPDATE files SET state = 'unsupported', photo = NULL, kind = ?, reason = ?"
+            " WHERE id = ?",
+            [kind, reason, file],
         )
 
     def failed_once(self, file: int, reason: str, *, tries_allowed: int) -> None:
@@ -140,21 +181,21 @@ class Files:
         )
         return cursor.rowcount
 
-    def pending(self, limit: int) -> list[KnownFile]:
-        """Return files to be read, newest capture date first."""
+    def pending(self, limit: int, outside: Collection[bytes] = ()) -> list[KnownFile]:
+        """Return files to be read below none of ``outside``, newest capture date first."""
         rows = self._db.execute(
-            f"SELECT {_COLUMNS} FROM files WHERE state = 'pending'"
+            f"SELECT {_COLUMNS} FROM files WHERE state = 'pending' {_but_not_below(outside)}"
             " ORDER BY captured DESC, path LIMIT ?",
-            [limit],
+            [*_limits(outside), limit],
         )
         return [_known(row) for row in rows]
 
-    def undated(self, limit: int) -> list[tuple[int, bytes]]:
+    def undated(self, limit: int, outside: Collection[bytes] = ()) -> list[tuple[int, bytes]]:
         """Return pending files whose capture date is only a guess, folder by folder."""
         return self._db.execute(
-            "SELECT id, path FROM files WHERE state = 'pending' AND NOT dated"
-            " ORDER BY folder, path LIMIT ?",
-            [limit],
+            f"SELECT id, path FROM files WHERE state = 'pending' AND NOT dated"
+            f" {_but_not_below(outside)} ORDER BY folder, path LIMIT ?",
+            [*_limits(outside), limit],
         ).fetchall()
 
     def set_dates(self, files: Iterable[int], dates: dict[int, CaptureDate]) -> None:
@@ -163,8 +204,3 @@ class Files:
             "UPDATE files SET captured = coalesce(?, captured), dated = 1 WHERE id = ?",
             [(dates[file].at if file in dates else None, file) for file in files],
         )
-
-    def counts(self) -> dict[FileState, int]:
-        """Return the number of files in each state."""
-        found = dict(self._db.execute("SELECT state, count(*) FROM files GROUP BY state"))
-        return {state: found.get(state.value, 0) for state in FileState}

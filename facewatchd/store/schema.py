@@ -101,3 +101,53 @@ CREATE TABLE links (
     digest BLOB
 ) WITHOUT ROWID
 """
+
+
+@migrations(name="0002_identity")
+def _identity(db: Database) -> None:
+    """Photos by their picture, files by their content, each with its orientation."""
+    for statement in _IDENTITY.split(";"):
+        db.execute(statement)
+
+
+# Until now a photo's hash was that of its file, and its boxes were found in that file's upright
+# pixels: relative to itself each of those photos is upright.  Exact copies of them are still known;
+# a file of theirs whose metadata is rewritten is read once more, as a new photo.
+_IDENTITY = """
+CREATE TABLE contents (
+    hash BLOB PRIMARY KEY,
+    photo INTEGER NOT NULL REFERENCES photos ON DELETE CASCADE,
+    orientation INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX contents_by_photo ON contents (photo);
+ALTER TABLE photos ADD COLUMN orientation INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE files ADD COLUMN orientation INTEGER;
+INSERT INTO contents SELECT hash, id, 1 FROM photos
+"""
+
+
+@migrations(name="0003_intake")
+def _intake(db: Database) -> None:
+    """What walks saw: digests of folders, what roots are known by, kinds of other files."""
+    for statement in _INTAKE:
+        db.execute(statement)
+
+
+_INTAKE = (
+    "ALTER TABLE files ADD COLUMN kind TEXT",
+    "CREATE INDEX files_by_kind ON files (kind) WHERE kind IS NOT NULL",
+    "CREATE TABLE folders (path BLOB PRIMARY KEY, digest BLOB NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE places (
+        path BLOB PRIMARY KEY,
+        identity TEXT NOT NULL,
+        inode INTEGER NOT NULL,
+        synced INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+    # A digest stands for the rows of its folder: any change of them takes it away.
+    """CREATE TRIGGER file_added AFTER INSERT ON files BEGIN
+        DELETE FROM folders WHERE path = new.folder; END""",
+    """CREATE TRIGGER file_changed AFTER UPDATE OF size, mtime_ns, inode ON files BEGIN
+        DELETE FROM folders WHERE path = new.folder; END""",
+    """CREATE TRIGGER file_removed AFTER DELETE ON files BEGIN
+        DELETE FROM folders WHERE path = old.folder; END""",
+)

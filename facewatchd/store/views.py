@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from facewatchd.model import Box
+from facewatchd.orientation import turned
+
 if TYPE_CHECKING:
     import sqlite3
 
-_FACE = "box_left, box_top, box_right, box_bottom, quality"
+_BOX = (
+    "box_left, box_top, box_right, box_bottom, width, height, photos.orientation,"
+    " coalesce(files.orientation, photos.orientation)"
+)
 
 
 class Views:
@@ -23,6 +29,13 @@ class Views:
     def files_by_state(self) -> dict[str, int]:
         """Return the number of files in each state that occurs."""
         return dict(self._db.execute("SELECT state, count(*) FROM files GROUP BY state").fetchall())
+
+    def unsupported(self) -> list[tuple[str, int]]:
+        """Return the kinds of files that are no pictures, those there are most of first."""
+        return self._db.execute(
+            "SELECT kind, count(*) FROM files WHERE kind IS NOT NULL GROUP BY kind"
+            " ORDER BY count(*) DESC, kind"
+        ).fetchall()
 
     def files_below(self, root: bytes) -> tuple[int, int]:
         """Return how many files are known below ``root``, and how many of them are pending."""
@@ -49,8 +62,9 @@ class Views:
     def doubtful(self, limit: int) -> list[dict[str, Any]]:
         """Return doubtful faces that have candidates, the likeliest first."""
         rows = self._db.execute(
-            f"SELECT faces.id, min(path), {_FACE}, (SELECT max(similarity) FROM candidates"
-            "  WHERE face = faces.id) AS best FROM faces JOIN files ON files.photo = faces.photo"
+            f"SELECT faces.id, min(path), quality, {_BOX}, (SELECT max(similarity) FROM candidates"
+            "  WHERE face = faces.id) AS best FROM faces JOIN photos ON photos.id = faces.photo"
+            " JOIN files ON files.photo = photos.id"
             " WHERE best IS NOT NULL GROUP BY faces.id ORDER BY best DESC, faces.id LIMIT ?",
             [limit],
         ).fetchall()
@@ -58,8 +72,8 @@ class Views:
             {
                 "face": row[0],
                 "photo": row[1],
-                "box": list(row[2:6]),
-                "quality": row[6],
+                "box": _box(row[3:11]),
+                "quality": row[2],
                 "candidates": self.candidates(row[0]),
             }
             for row in rows
@@ -78,17 +92,19 @@ class Views:
         """Return files that failed, or failed once and will be tried again."""
         rows = self._db.execute(
             "SELECT path, reason, tries FROM files WHERE reason IS NOT NULL"
+            " AND state <> 'unsupported'"
             " ORDER BY state <> 'failed', path LIMIT ?",
             [limit],
         )
         return [dict(zip(("path", "reason", "tries"), row, strict=True)) for row in rows]
 
     def file(self, path: bytes) -> dict[str, Any] | None:
-        """Return state, reason and photo of the file at ``path``."""
+        """Return what is known of the file at ``path``."""
+        names = ("state", "reason", "photo", "kind", "tries")
         row = self._db.execute(
-            "SELECT state, reason, photo FROM files WHERE path = ?", [path]
+            f"SELECT {', '.join(names)} FROM files WHERE path = ?", [path]
         ).fetchone()
-        return dict(zip(("state", "reason", "photo"), row, strict=True)) if row else None
+        return dict(zip(names, row, strict=True)) if row else None
 
     def photo(self, photo: int) -> dict[str, Any]:
         """Return content hash, capture date and paths of a photo."""
@@ -102,25 +118,30 @@ class Views:
             "paths": [path for (path,) in paths],
         }
 
-    def faces(self, photo: int) -> list[dict[str, Any]]:
-        """Return the faces of a photo from left to right, each with its person or candidates."""
+    def faces(self, path: bytes) -> list[dict[str, Any]]:
+        """Return the faces in the file at ``path``, each with its person or candidates.
+
+        Boxes are in that file's upright pixels, faces in their order from left to right.
+        """
         rows = self._db.execute(
-            f"SELECT faces.id, {_FACE}, person, number, similarity FROM faces"
+            f"SELECT faces.id, quality, person, number, similarity, {_BOX} FROM files"
+            " JOIN photos ON photos.id = files.photo JOIN faces ON faces.photo = photos.id"
             " LEFT JOIN looks ON looks.id = look LEFT JOIN people ON people.id = person"
-            " WHERE photo = ? ORDER BY box_left, box_top",
-            [photo],
+            " WHERE path = ?",
+            [path],
         ).fetchall()
-        return [
+        found = [
             {
-                "box": list(row[1:5]),
-                "quality": row[5],
-                "person": row[6],
-                "number": row[7],
-                "similarity": row[8],
+                "box": _box(row[5:]),
+                "quality": row[1],
+                "person": row[2],
+                "number": row[3],
+                "similarity": row[4],
                 "candidates": self.candidates(row[0]),
             }
             for row in rows
         ]
+        return sorted(found, key=lambda face: face["box"])
 
     def links(self) -> int:
         """Return how many links the output tree holds."""
@@ -135,6 +156,12 @@ class Views:
             targets,
         )
         return [row[0] for row in rows]
+
+
+def _box(row: tuple[int, ...]) -> list[int]:
+    """Return the box of ``_BOX`` in the upright pixels of its file."""
+    left, top, right, bottom, width, height, before, after = row
+    return list(turned(Box(left, top, right, bottom), (width, height), before, after))
 
 
 _COUNTS = {

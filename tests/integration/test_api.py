@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import socketserver
 import stat
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +77,7 @@ def test_every_answer_has_the_shape_that_the_api_describes(
     assert violations(described("/v1/doubtful"), client.doubtful()) == []
     assert violations(described("/v1/errors"), client.errors()) == []
     assert violations(described("/v1/find"), client.find(PHOTO)) == []
+    assert violations(described("/v1/why"), client.why(PHOTO)) == []
     for path in ("/v1/retry", "/v1/scan", "/v1/recluster"):
         assert violations(described(path, "post"), raw.post(path).json()) == []
 
@@ -253,6 +256,27 @@ def test_an_answer_under_way_is_finished_before_the_server_stops(place: Path) ->
             client.status()
 
 
+def test_an_answer_that_does_not_end_keeps_nobody_from_stopping(place: Path) -> None:
+    together = threading.Barrier(2)
+    client = Client(place)
+    threads = set(threading.enumerate())
+    with ThreadPoolExecutor(1) as pool:
+        with served(Waiting(together), place) as server:
+            answer = pool.submit(client.status)
+            while not together.n_waiting:
+                threading.Event().wait(0.01)
+            started = time.monotonic()
+            server.stop()
+            assert time.monotonic() - started < 10
+        assert not place.exists()
+        together.wait(30)  # now it ends
+        with contextlib.suppress(ApiError, NotRunningError):
+            answer.result(30)
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
 def test_only_the_owner_may_use_the_socket_and_it_is_gone_at_the_end(
     control: Scripted, place: Path
 ) -> None:
@@ -407,8 +431,8 @@ def test_a_server_that_speaks_otherwise_is_not_understood(
 def test_the_last_status_is_what_the_daemon_left(tmp_path: Path) -> None:
     assert read_last_status(tmp_path) is None
     assert read_last_status(tmp_path / "nowhere") is None
-    (tmp_path / "status.json").write_text('{"state": "idle"}')
-    assert read_last_status(tmp_path) == {"state": "idle"}
+    (tmp_path / "status.json").write_text('{"time": 1.5}')
+    assert read_last_status(tmp_path) == {"time": 1.5}
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"state":'])

@@ -72,9 +72,11 @@ def imported(*arguments: str | Path) -> set[str]:
 @pytest.mark.usefixtures("daemon")
 def test_in_a_pipe_the_status_is_plain_lines(state: Path) -> None:
     lines = ask(state, "status").splitlines()
-    assert lines[1:3] == [
-        "Root: /photos: watched, 9 files",
-        "Files: 8 done, 0 waiting, 1 failed, 0 unsupported",
+    assert lines[1:5] == [
+        "Root: /photos: watched on ext4, 9 files",
+        "Files: 8 done, 0 waiting, 1 failed, 2 unsupported",
+        "Unsupported: 2 .cr2",
+        "Ignored: 3 *.tmp (built in)",
     ]
     assert lines[0].startswith("State: idle (for 3 min 20 s, 2 workers, pid ")
     assert lines[-1] == f"Error: {SHOWN}: The file is cut short."
@@ -121,6 +123,7 @@ def test_json_is_what_the_api_answers(state: Path, control: Scripted) -> None:
     assert json.loads(ask(state, "doubtful", "--json")) == control.doubtful(100)
     assert json.loads(ask(state, "errors", "--json")) == control.errors(100)
     assert json.loads(ask(state, "find", PHOTO, "--json")) == control.find(PHOTO)
+    assert json.loads(ask(state, "why", PHOTO, "--json")) == control.why(PHOTO)
 
 
 @pytest.mark.usefixtures("daemon")
@@ -165,6 +168,7 @@ def test_a_relative_name_a_linked_folder_and_a_link_lead_to_the_photo(
     monkeypatch.chdir(photos)
     for name in ("a.jpg", "../alias/a.jpg", people / "b.jpg", "../photos/../people/b.jpg"):
         assert ask(state, "find", name).splitlines()[0] == f"Photo: {photo.resolve()}"
+        assert ask(state, "why", name).splitlines()[0] == f"Path: {photo.resolve()}"
 
 
 @pytest.mark.usefixtures("daemon")
@@ -178,6 +182,29 @@ def test_a_link_leads_to_a_photo_that_the_daemon_knows_through_a_linked_root(
     control.known = {bytes(tmp_path / "root" / "a.jpg")}
     shown = ask(state, "find", tmp_path / "link.jpg")
     assert shown.splitlines()[0] == f"Photo: {tmp_path}/root/a.jpg"
+    assert (
+        ask(state, "why", tmp_path / "link.jpg").splitlines()[0] == f"Path: {tmp_path}/root/a.jpg"
+    )
+
+
+@pytest.mark.usefixtures("daemon")
+def test_why_shows_each_step_and_the_verdict(state: Path) -> None:
+    assert ask(state, "why", PHOTO).splitlines() == [
+        f"Path: {SHOWN}",
+        "1: It is in the root /photos.",
+        "2: Its face is person_0001's.",
+        "Verdict: linked",
+    ]
+
+
+@pytest.mark.usefixtures("daemon")
+def test_why_answers_for_any_path_by_the_name_that_was_typed(state: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").symlink_to("/nowhere")
+    assert ask(state, "why", tmp_path / "elsewhere").splitlines() == [
+        f"Path: {tmp_path}/elsewhere",
+        f"1: {tmp_path}/elsewhere is in none of the watched folders.",
+        "Verdict: not in a root",
+    ]
 
 
 @pytest.mark.usefixtures("daemon")
@@ -195,6 +222,25 @@ def test_wishes_reach_the_daemon(state: Path, control: Scripted) -> None:
     assert "walked over" in ask(state, "scan")
     assert "clustered anew" in ask(state, "recluster")
     assert control.asked == [("scan", None), ("recluster", None)]
+
+
+@pytest.mark.usefixtures("daemon")
+def test_deletions_are_accepted_for_the_root_that_is_named(state: Path, control: Scripted) -> None:
+    told = ask(state, "scan", "--accept-deletions", "/photos/").splitlines()
+    assert told == ["What is missing in /photos/ is taken for deleted; see: facewatchctl status"]
+    assert control.asked == [("scan", b"/photos")]
+    result = run("--state", state, "scan", "--accept-deletions", "/elsewhere\n")
+    assert (result.returncode, result.stdout) == (Exit.NOT_FOUND, "")
+    assert result.stderr.startswith("facewatchctl: /elsewhere\\x0a is no root.\n")
+
+
+@pytest.mark.usefixtures("daemon")
+def test_deletions_are_accepted_by_another_name_of_the_root(
+    state: Path, control: Scripted, tmp_path: Path
+) -> None:
+    (tmp_path / "alias").symlink_to("/photos")
+    ask(state, "scan", "--accept-deletions", tmp_path / "alias")
+    assert control.asked == [("scan", b"/photos")]
 
 
 @pytest.mark.usefixtures("daemon")
@@ -231,16 +277,27 @@ def test_without_a_daemon_the_last_status_is_shown_with_its_age(
     (state / "status.json").write_text(json.dumps(last))
     result = run("--state", state, "status")
     assert result.returncode == Exit.NOT_RUNNING
-    assert re.match(r"State: not running; \d+ d( \d+ h)? ago it was idle\n", result.stdout)
+    assert re.match(
+        r"State: not running; idle when anything last changed, \d+ d( \d+ h)? ago\n", result.stdout
+    )
     assert "Files: 8 done" in result.stdout
     assert result.stderr.startswith(f"facewatchctl: No daemon answers at {state}/api.sock.\n")
     told = run("--state", state, "status", "--json")
     assert (told.returncode, json.loads(told.stdout)) == (Exit.NOT_RUNNING, last)
 
 
+def test_a_last_status_of_another_version_is_not_shown(state: Path, control: Scripted) -> None:
+    (state / "status.json").write_text(json.dumps(control.status() | {"version": "0.0.9"}))
+    result = run("--state", state, "status")
+    assert (result.returncode, result.stdout) == (Exit.NOT_RUNNING, "")
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [("status",), ("people",), ("find", "a.jpg"), ("recluster", "--wait"), ("status", "--watch")],
+    [
+        *(("status",), ("people",), ("find", "a.jpg"), ("why", "a.jpg"), ("scan",)),
+        *(("recluster", "--wait"), ("status", "--watch")),
+    ],
 )
 def test_without_a_daemon_nothing_is_said_but_how_to_start_one(
     state: Path, arguments: tuple[str, ...]
@@ -252,7 +309,10 @@ def test_without_a_daemon_nothing_is_said_but_how_to_start_one(
 
 @pytest.mark.parametrize(
     "arguments",
-    [("errors", "--limit", "0"), ("dance",), ("find",), ("status", "--json", "--watch")],
+    [
+        *(("errors", "--limit", "0"), ("dance",), ("find",), ("why",)),
+        ("status", "--json", "--watch"),
+    ],
 )
 def test_a_wrong_command_line_is_a_usage_error(state: Path, arguments: tuple[str, ...]) -> None:
     result = run("--state", state, *arguments)

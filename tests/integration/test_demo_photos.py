@@ -10,7 +10,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from facewatchd import demo_photos
-from facewatchd.decode import decode
+from facewatchd.decode import Photo
 from facewatchd.errors import FacewatchError, PhotoError
 from tests.conftest import missing
 
@@ -36,7 +36,7 @@ def made(group: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Ma
 
 
 def read(path: Path) -> Picture:
-    return decode(path.read_bytes(), longest_side=1600, megapixels=100)
+    return Photo(path.read_bytes(), megapixels=100).picture(1600)
 
 
 def test_every_made_photo_has_the_faces_that_it_should_have(
@@ -87,7 +87,7 @@ def test_every_photo_is_another_one_with_a_date_of_its_own(
     made: tuple[list[MadePhoto], Path],
 ) -> None:
     assert len({photo.path.read_bytes() for photo in made[0]}) == len(made[0])
-    dates = [read(photo.path).taken for photo in made[0]]
+    dates = [Photo(photo.path.read_bytes(), 100).facts().taken for photo in made[0]]
     assert None not in dates
     assert len(set(dates)) == len(dates)
     assert [photo.path.stat().st_mtime for photo in made[0]] == dates

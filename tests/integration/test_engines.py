@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from facewatchd.decode import decode
+from facewatchd.decode import Photo
 from facewatchd.engines import dlib_encoder
 from facewatchd.engines.dlib_encoder import DlibEncoder
 from facewatchd.engines.hog import HogDetector
@@ -49,7 +49,7 @@ def encoder() -> DlibEncoder:
 
 
 def pixels_of(path: Path) -> NDArray[np.uint8]:
-    return decode(path.read_bytes(), 1600, 250).pixels
+    return Photo(path.read_bytes(), 250).picture(1600).pixels
 
 
 def samples(photos: Path) -> list[Path]:
@@ -87,7 +87,7 @@ def test_boxes_and_encodings_equal_those_of_face_recognition(
 def test_a_large_photo_is_searched_scaled_down_and_boxes_fit_the_original(
     photos: Path, detector: HogDetector
 ) -> None:
-    pixels = decode((photos / "groups" / "group3.jpg").read_bytes(), 3200, 250).pixels
+    pixels = Photo((photos / "groups" / "group3.jpg").read_bytes(), 250).picture(3200).pixels
     height, width = pixels.shape[:2]
     assert max(height, width) == 3200
     found = detector.detect(pixels)

@@ -54,6 +54,22 @@ def test_a_person_keeps_id_and_number_when_faces_come_and_go(library: Library) -
     assert library.store.people.numbers() == numbers
 
 
+def test_faces_below_the_quality_gate_belong_to_nobody(tmp_path: Path) -> None:
+    with closing(Library(tmp_path)) as library:
+        poor = [library.add(near(A, i), quality=0.2) for i in range(3)]
+        clear = [library.add(near(A, i), quality=0.4) for i in range(3)]
+        library.recluster()
+        assert None not in {library.person_of(photo) for photo in poor + clear}
+    with closing(Library(tmp_path, engine={"min_quality": 0.3})) as library:
+        assert library.encoding.new_faces == 0
+        library.recluster()
+        assert {library.person_of(photo) for photo in poor} == {None}
+        assert len({library.person_of(photo) for photo in clear} - {None}) == 1
+        assert library.store.faces.count() == 6
+    with closing(Library(tmp_path, engine={"min_quality": 0.3})) as library:
+        assert library.encoding.new_faces == 0
+
+
 def test_a_face_alone_is_doubtful_and_knows_whom_it_may_be(library: Library) -> None:
     for x in (-0.2, 0.0, 0.2):
         library.add((x, 0.0))

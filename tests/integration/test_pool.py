@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import replace
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,12 +71,12 @@ def workers() -> list[psutil.Process]:
 
 def read(path: Path | bytes) -> ReadPhoto:
     name = os.fsencode(path)
-    return ReadPhoto(7, name, FileStat.of(name, os.stat(name)))
+    return ReadPhoto(7, FileStat.of(name, os.stat(name)))
 
 
 def blank(folder: Path, width: int) -> Path:
     """Make a picture whose width tells the rogue detector what to do."""
-    path = folder / f"{width}.png"
+    path = folder / f"{width}.jpg"
     Image.new("RGB", (width, 8), "grey").save(path)
     return path
 
@@ -148,10 +149,12 @@ def test_a_known_photo_is_not_read_on(photos: Path, make_pool: MakePool) -> None
     assert pool.free == 0
     ((_, answer),) = outcomes(pool)
     assert isinstance(answer, Hashed)
-    assert len(answer.hash) == 16
+    assert answer.identity is not None
+    assert len(answer.content) == len(answer.identity.hash) == 16
+    assert answer.content != answer.identity.hash
     pool.answer(task, encode=False)
     assert pool.free == 1
-    assert result(finish(pool, task)).hash == answer.hash
+    assert result(finish(pool, task)).hash == answer.identity.hash
 
 
 def test_a_file_that_is_not_what_the_scan_saw_is_scanned_again(
@@ -199,10 +202,12 @@ def test_a_face_is_cut_out_of_the_same_photo_only(photos: Path, make_pool: MakeP
     pool, path = make_pool(), photos / "groups" / "group3.jpg"
     found = result(finish(pool, read(path)))
     box = found.faces[0].box
-    answer = finish(pool, CropFace(os.fsencode(path), found.hash, box, 512))
+    name = os.fsencode(path)
+    stat = FileStat.of(name, path.stat())
+    answer = finish(pool, CropFace(stat, found.hash, box, 512))
     assert isinstance(answer, Cropped)
     assert answer.jpeg[:3] == b"\xff\xd8\xff"
-    other = CropFace(os.fsencode(path), bytes(16), Box(0, 0, 9, 9), 512)
+    other = CropFace(replace(stat, mtime_ns=1), found.hash, Box(0, 0, 9, 9), 512)
     assert finish(pool, other) == PhotoChanged()
 
 

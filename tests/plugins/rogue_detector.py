@@ -37,6 +37,13 @@ class RogueDetector:
                 raise ZeroDivisionError
             case 105:  # what the kernel does when memory is out
                 os.kill(os.getpid(), signal.SIGKILL)
+            case 107:  # an endless loop
+                while True:
+                    pass
+            case 108:  # take memory without end, a little at a time
+                hoard = [np.ones(10**7, np.uint8)]
+                while True:
+                    hoard.append(hoard[-1] + 1)
         return []
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -17,17 +21,28 @@ from facewatchd.client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 PEOPLE = "person_*"
 
 
+class DaemonEndedError(AssertionError):
+    """The daemon has ended while it was asked for something."""
+
+
 @dataclass
 class Daemon:
-    """A facewatchd of this checkout with folders of its own."""
+    """A facewatchd of this checkout with folders of its own.
+
+    ``settings`` are its configuration (the root is ``photos``, if they name none), ``program`` is
+    the module that is run, and ``launcher`` the command that runs Python for it.
+    """
 
     home: Path
     arguments: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+    launcher: list[str] = field(default_factory=list)
+    program: list[str] = field(default_factory=lambda: ["facewatchd"])
+    environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -51,12 +66,24 @@ class Daemon:
         return Client(self.state / "api.sock")
 
     def command(self) -> list[str]:
-        folders = ["--root", self.photos, "--output", self.output, "--state", self.state]
-        return [sys.executable, "-m", "facewatchd", *map(str, folders), *self.arguments]
+        folders: list[str | Path] = ["--output", self.output, "--state", self.state]
+        if "roots" not in self.settings:
+            folders += ["--root", self.photos]
+        if self.settings:
+            config = self.home / "facewatchd.yaml"
+            config.write_text(json.dumps(self.settings))  # JSON is YAML
+            folders += ["--config", config]
+        python = [*self.launcher, sys.executable, "-m", *self.program]
+        return [*python, *map(str, folders), *self.arguments]
 
     def start(self, *, wait: bool = True) -> None:
         with (self.home / "log").open("ab") as log:
-            self.process = subprocess.Popen(self.command(), stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                self.command(),
+                stderr=log,
+                start_new_session=True,
+                env=os.environ | self.environment,
+            )
         if wait:
             self.wait_for(self._answers, 30)
 
@@ -73,7 +100,8 @@ class Daemon:
         deadline = time.monotonic() + seconds
         while not (answer := condition()):
             assert self.process is not None
-            assert self.process.poll() is None, self.log()
+            if self.process.poll() is not None:
+                raise DaemonEndedError(self.log())
             assert time.monotonic() < deadline, f"{condition} after {seconds} s:\n{self.log()}"
             time.sleep(0.05)  # between two looks at another process, with a deadline
         return answer
@@ -81,6 +109,49 @@ class Daemon:
     def status(self) -> dict[str, Any]:
         client = self.client
         return client.status()
+
+    def root(self, path: Path) -> dict[str, Any]:
+        """Return what the status says of one root."""
+        (found,) = (root for root in self.status()["roots"] if root["path"] == str(path))
+        return dict(found)
+
+    def rows(self, question: str, *values: object) -> list[Any]:
+        """Ask the store, which the daemon goes on writing."""
+        store = f"file:{self.state / 'store.db'}?mode=ro"
+        with closing(sqlite3.connect(store, uri=True)) as db:
+            return db.execute(question, values).fetchall()
+
+    def files(self, below: Path | None = None) -> dict[bytes, str]:
+        """Return the state of every file that has a row, at or below ``below``."""
+        top = os.fsencode(below or self.home) + b"/"
+        rows = self.rows("SELECT path, state FROM files")
+        return {path: state for path, state in rows if path.startswith(top)}
+
+    def ctl(self, *arguments: str | bytes | Path) -> subprocess.CompletedProcess[bytes]:
+        """Run ``facewatchctl`` on this daemon, as a user does."""
+        place: list[str | Path] = ["--socket", self.state / "api.sock", "--state", self.state]
+        return subprocess.run(
+            [Path(sys.prefix) / "bin" / "facewatchctl", *place, *arguments],
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+
+    def family(self) -> list[psutil.Process]:
+        """Return the daemon and all its descendants."""
+        assert self.process is not None
+        daemon = psutil.Process(self.process.pid)
+        return [daemon, *daemon.children(recursive=True)]
+
+    def cpu_seconds(self) -> float:
+        """Return what the daemon, and every child that it had, used of the processor until now."""
+        alive = [process.cpu_times() for process in self.family()]
+        dead = alive[0].children_user + alive[0].children_system
+        return float(dead + sum(each.user + each.system for each in alive))
+
+    def memory(self) -> int:
+        """Return the daemon's memory with its children's, what they share counted once, bytes."""
+        return sum(int(process.memory_full_info().pss) for process in self.family())
 
     def is_idle(self) -> bool:
         return bool(self.status()["state"] == "idle")
@@ -110,6 +181,17 @@ class Daemon:
         _, alive = psutil.wait_procs(family, timeout=10)
         assert not alive, "children outlive the daemon"
 
+    def bury(self) -> int:
+        """Wait until the daemon, which is being killed, and its children have ended."""
+        assert self.process is not None
+        session = self.process.pid
+        code = self.process.wait(10)
+        deadline = time.monotonic() + 10
+        while any(_session(process.pid) == session for process in psutil.process_iter()):
+            assert time.monotonic() < deadline, "children outlive the daemon"
+            time.sleep(0.05)  # between two looks at other processes, with a deadline
+        return code
+
     def log(self) -> str:
         return (self.home / "log").read_text(errors="replace")
 
@@ -119,6 +201,13 @@ class Daemon:
             folder.name: {os.path.realpath(link) for link in folder.iterdir() if link.is_symlink()}
             for folder in sorted(self.output.glob(PEOPLE))
         }
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def partition(daemon: Daemon) -> set[frozenset[tuple[str, tuple[int, ...]]]]:

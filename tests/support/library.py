@@ -9,7 +9,7 @@ import numpy as np
 
 from facewatchd.config import Settings, load
 from facewatchd.model import Box, CaptureDate, DateSource, Face, FileStat, FileState, PhotoResult
-from facewatchd.pipeline.encoding import Encoding
+from facewatchd.pipeline.encoding import Encoding, Gate, Origin
 from facewatchd.pipeline.grouping import Grouping
 from facewatchd.pipeline.publishing import Publishing
 from facewatchd.plugins import Scale
@@ -68,8 +68,8 @@ class Library:
             self.clock,
             engine=ENGINE,
             scale=SCALE,
-            similarity=self.settings.similarity,
-            look_again=lambda _: None,
+            gate=Gate(self.settings.similarity, self.settings.engine.min_quality),
+            origin=Origin([bytes(folder / "photos")], lambda _: None, lambda _: None),
         )
         self.grouping = Grouping(
             self.settings, self.store, self.encoding, self.publishing, self.clock, SCALE
@@ -99,7 +99,9 @@ class Library:
         path = bytes(self.photos / f"{self._number}.jpg")
         with self.store.transaction():
             photo, ids = self.store.faces.add(PhotoResult(content, 9, 9, date, faces), ENGINE)
-            self.store.files.put(FileStat(path, 1, 1, self._number), FileState.DONE, 0.0, photo)
+            self.store.files.put(
+                FileStat(path, 1, 1, self._number), FileState.DONE, 0.0, photo=photo
+            )
             if ids:
                 self.encoding.place(ids, np.stack([face.encoding for face in faces]))
         self.encoding.new_faces += len(ids)

@@ -6,6 +6,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from facewatchd import __version__
 from facewatchd.api import ApiServer
 from facewatchd.errors import NotFoundError
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+ROOT = b"/photos"
 PHOTO = b"/photos/caf\xe9\n.jpg"
 FACE = {
     "box": [10, 20, 110, 120],
@@ -44,16 +46,31 @@ class Scripted:
             self.clustered = 1_700_000_100.0
         path = os.fsdecode(PHOTO)
         return {
-            "version": "0.1.0",
+            "version": __version__,
             "api": 1,
             "state": "clustering" if running else "idle",
             "pid": os.getpid(),
             "started": 1_700_000_000.0,
             "time": 1_700_000_200.0,
             "roots": [
-                {"path": "/photos", "state": "watched", "reason": None, "files": 9, "backlog": 0}
+                {
+                    "path": "/photos",
+                    "state": "watched",
+                    "scanning": False,
+                    "reason": None,
+                    "file_system": "ext4",
+                    "files": 9,
+                    "backlog": 0,
+                    "vanished": 0,
+                    "unwatched": [],
+                    "unwatched_count": 0,
+                    "ignored": [{"rule": "*.tmp (built in)", "files": 3}],
+                }
             ],
-            "files": {"pending": 0, "done": 8, "failed": 1, "unsupported": 0},
+            "files": {"pending": 0, "done": 8, "failed": 1, "unsupported": 2},
+            "unsupported": [{"kind": ".cr2", "files": 2}],
+            "settling": 0,
+            "paused": None,
             "photos": 8,
             "missing": 0,
             "faces": 11,
@@ -113,6 +130,8 @@ class Scripted:
             "path": os.fsdecode(path),
             "state": "done",
             "reason": None,
+            "kind": None,
+            "tries": 1,
             "photo": "00ff",
             "paths": [os.fsdecode(path)],
             "captured": {"at": 1_463_221_800.0, "source": "exif"},
@@ -123,8 +142,19 @@ class Scripted:
     def retry(self) -> int:
         return self.failed
 
-    def scan(self) -> None:
-        self.asked.append(("scan", None))
+    def scan(self, accept: bytes | None = None) -> None:
+        self.asked.append(("scan", accept))
+        if accept not in (None, ROOT):
+            raise NotFoundError(f"{os.fsdecode(accept)} is no root.", "See: facewatchctl status")
+
+    def why(self, path: bytes) -> dict[str, Any]:
+        self.asked.append(("why", path))
+        shown = os.fsdecode(path)
+        if path not in self.known:
+            chain = [f"{shown} is in none of the watched folders."]
+            return {"path": shown, "verdict": "not in a root", "chain": chain}
+        chain = ["It is in the root /photos.", "Its face is person_0001's."]
+        return {"path": shown, "verdict": "linked", "chain": chain}
 
     def recluster(self) -> None:
         self.asked.append(("recluster", None))

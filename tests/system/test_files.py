@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from facewatchd.errors import NotFoundError
+from tests.support.pictures import another
 
 if TYPE_CHECKING:
     from facewatchd.client import Client
@@ -57,9 +58,7 @@ def folder_of(daemon: Daemon, path: Path) -> str:
 def test_a_dropped_photo_is_in_the_folder_of_its_person(library: Daemon, photos: Path) -> None:
     target = library.photos / "dropped" / "amy.png"
     target.parent.mkdir()
-    shutil.copyfile(photos / "bbt" / "amy" / "amy3.png", target)
-    with target.open("ab") as file:
-        file.write(b"\0")  # other bytes than amy3.png's, the same picture
+    target.write_bytes(another(photos / "bbt" / "amy" / "amy3.png", 1))
     answer = wait_for_state(library, target, "done")
     (face,) = answer["faces"]
     assert face["folder"] == folder_of(library, library.photos / "amy" / "amy3.png")
@@ -192,11 +191,10 @@ def test_names_from_anywhere_are_handled(library: Daemon, photos: Path) -> None:
     names = [b"caf\xe9.png", b"new\nline.png", b"-rf.png", b"n" * 251 + b".png", b"cover.jpg"]
     folder = os.fsencode(library.photos / "odd names")
     os.mkdir(folder)
-    content = source.read_bytes()
     paths = [os.path.join(folder, name) for name in names]
     for number, path in enumerate(paths):
         with open(path, "wb") as file:
-            file.write(content + b"\0" * (number + 1))  # other bytes, the same picture
+            file.write(another(source, number))
     client = library.client
     for path in paths:
         library.wait_for(partial(_is_done, client, path), 30)

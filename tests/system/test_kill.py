@@ -11,44 +11,67 @@ import pytest
 
 from tests.support import lfw
 from tests.support.daemon import Daemon, links, partition
+from tests.support.soak import WHOLE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    Result = tuple[set[frozenset[tuple[str, tuple[int, ...]]]], set[frozenset[str]]]
 
-pytestmark = pytest.mark.system
 
-KILLS = 20
+pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
+
+KILLS = 10
+ROUNDS = 10
 SEED = 20261121
 
 
-@pytest.mark.timeout(400)
-def test_twenty_kills_end_in_the_same_people(tmp_path: Path, photos: Path) -> None:
-    undisturbed = Daemon(tmp_path / "undisturbed")
-    killed = Daemon(tmp_path / "killed", ["--workers", "2"])
-    labels = lfw.sample(lfw.read(photos), at_least=40, singles=10)[:80]
-    for daemon in (undisturbed, killed):
-        shutil.copytree(photos / "bbt", daemon.photos, dirs_exist_ok=True)
-        lfw.copy(labels, photos, daemon.photos)
+def fill(daemon: Daemon, photos: Path) -> Daemon:
+    shutil.copytree(photos / "bbt", daemon.photos, dirs_exist_ok=True)
+    labels = lfw.sample(lfw.read(photos), at_least=40, singles=10)[:40]
+    lfw.copy(labels, photos, daemon.photos)
+    return daemon
 
-    undisturbed.start()
-    undisturbed.wait_until_idle(200)
-    undisturbed.recluster()
-    expected, expected_links = partition(undisturbed), links(undisturbed)
-    assert undisturbed.stop() == 0
 
-    moments = random.Random(SEED)
-    for round_ in range(KILLS):
-        clustering = round_ % 3 == 2  # or nearly every kill would hit the encoding
-        killed.start(wait=clustering)
+def finish(daemon: Daemon) -> Result:
+    daemon.start()
+    daemon.wait_until_idle(200)
+    daemon.recluster()
+    result = partition(daemon), links(daemon)
+    assert daemon.status()["files"]["failed"] == 0
+    assert daemon.stop() == 0
+    return result
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Result:
+    """Return the people and links of a daemon that nobody killed."""
+    return finish(fill(Daemon(tmp_path_factory.mktemp("undisturbed")), photos))
+
+
+@pytest.mark.parametrize(
+    "round_",
+    [0, *(pytest.param(number, marks=WHOLE) for number in range(1, ROUNDS))],
+)
+def test_kills_at_random_moments_end_in_the_same_people(
+    daemon: Daemon,
+    photos: Path,
+    undisturbed: Result,
+    round_: int,
+    shown: Callable[[str, str], None],
+) -> None:
+    fill(daemon, photos).arguments = ["--workers", "2"]
+    moments = random.Random(SEED + round_)
+    for kill in range(KILLS):
+        clustering = kill % 3 == 2  # or nearly every kill would hit the encoding
+        daemon.start(wait=clustering)
         if clustering:
-            killed.client.recluster()
-        time.sleep(moments.uniform(0.1, 4.0))  # the moment of the kill is what is tested
-        killed.kill()
-    killed.start()
-    killed.wait_until_idle(200)
-    killed.recluster()
-    assert partition(killed) == expected
-    assert links(killed) == expected_links
-    assert killed.status()["files"]["failed"] == 0
-    assert killed.stop() == 0
+            daemon.client.recluster()
+        time.sleep(moments.uniform(0.1, 3.0))  # the moment of the kill is what is tested
+        daemon.kill()
+    assert finish(daemon) == undisturbed
+    shown(
+        f"`kill -9` at {ROUNDS * KILLS} random moments",
+        "the same people and links as in a run that nobody disturbed",
+    )

@@ -39,7 +39,7 @@ def test_a_root_that_is_not_there_is_an_error_with_its_name(tmp_path: Path) -> N
     gone = tmp_path / "gone"
     ended = run("--root", gone, "--output", tmp_path / "out", "--state", tmp_path / "state")
     assert ended.returncode == 1
-    assert f"{gone}: No such file or directory" in ended.stderr
+    assert f"{gone}: it cannot be read: No such file or directory" in ended.stderr
 
 
 def test_one_missing_root_of_two_is_shown_and_the_other_works(daemon: Daemon, photos: Path) -> None:
@@ -50,7 +50,7 @@ def test_one_missing_root_of_two_is_shown_and_the_other_works(daemon: Daemon, ph
     status = daemon.wait_until_idle()
     states = {root["path"]: (root["state"], root["reason"]) for root in status["roots"]}
     assert states[str(daemon.photos)] == ("watched", None)
-    assert states[str(gone)][0] == "unreadable"
+    assert states[str(gone)][0] == "offline"
     assert "No such file" in str(states[str(gone)][1])
     assert status["files"]["done"] == 5
 
@@ -103,7 +103,7 @@ def test_a_root_that_may_not_be_read_is_an_error_with_its_name(tmp_path: Path) -
         *("--root", photos, "--output", tmp_path / "out", "--state", tmp_path / "state")
     )
     assert ended.returncode == 1
-    assert f"{photos}: Permission denied" in ended.stderr
+    assert f"{photos}: it cannot be read: Permission denied" in ended.stderr
 
 
 def test_an_output_that_may_not_be_written_is_an_error_with_its_name(tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ from pydantic import BaseModel
 from facewatchd import config
 from facewatchd.config import Settings
 from facewatchd.errors import ConfigError, Exit
+from facewatchd.mounts import Mounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+SECTIONS = {"engine", "limits", "people", "recluster", "roots", "watching"}
 COMMENTED = REPOSITORY / "config" / "facewatchd.yaml"
 FOLDERS = {"roots": [{"path": "/photos"}], "output": "/people", "state": "/state"}
 
@@ -87,7 +89,7 @@ class TestTheCommentedConfiguration:
     def test_every_setting_has_a_row_in_the_documentation(self) -> None:
         text = (REPOSITORY / "docs" / "configuration.md").read_text(encoding="utf-8")
         rows = set(re.findall(r"^\| `([a-z_.]+)` \|", text, flags=re.MULTILINE))
-        assert rows == set(keys(Settings)) - {"engine", "recluster", "limits", "people", "roots"}
+        assert rows == set(keys(Settings)) - SECTIONS
 
 
 class TestAnErrorNamesKeyValueAndWhatIsAllowed:
@@ -184,6 +186,35 @@ class TestFolders:
     def test_a_tilde_is_the_home_folder(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HOME", "/home/ann")
         assert settings(output="~/people").output == Path("/home/ann/people")
+
+    def test_symlinks_are_resolved(self, tmp_path: Path) -> None:
+        real = tmp_path / "disk" / "photos"
+        real.mkdir(parents=True)
+        (tmp_path / "disk" / "latest").symlink_to("photos")
+        (tmp_path / "link").symlink_to(tmp_path / "disk")
+        for written in ("link/latest", "link/latest/../photos", "link/photos/./"):
+            assert settings(output=tmp_path / written).output == real
+        assert settings(output=tmp_path / "link" / "new").output == tmp_path / "disk" / "new"
+
+    def test_a_circle_of_symlinks_is_an_error(self, tmp_path: Path) -> None:
+        (tmp_path / "a").symlink_to("b")
+        (tmp_path / "b").symlink_to("a")
+        assert "too many symlinks" in complaint(output=str(tmp_path / "a"))
+
+    @pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs", "autofs"])
+    def test_storage_that_may_hang_is_not_touched(
+        self, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        share = tmp_path / "share"
+        share.mkdir()
+        (share / "photos").symlink_to("2024")
+        (tmp_path / "link").symlink_to("share")
+        lines = ["1 0 8:1 / / rw - ext4 /dev/sda rw", f"2 1 0:9 / {share} rw - {kind} nas:/ rw"]
+        mounts = Mounts("\n".join(lines).encode(), lambda _device, _source: None)
+        monkeypatch.setattr("facewatchd.config.read_mounts", lambda: mounts)
+        for written in ("share/photos", "link/photos", "share/x/../photos"):
+            assert settings(output=tmp_path / written).output == share / "photos"
+        assert settings(output=tmp_path / "link").output == share
 
 
 class TestFiles:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from facewatchd.decode import capture_date, decode, open_photo, read_capture_date, square
+from facewatchd.decode import Photo, Picture, capture_date, open_photo, read_capture_date
 from facewatchd.errors import PhotoError
 from facewatchd.model import Box, DateSource
 
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 MTIME = 1_500_000_000.0
+
+
+def decode(data: bytes, longest_side: int, megapixels: float) -> Picture:
+    return Photo(data, megapixels).picture(longest_side)
+
+
+def square(data: bytes, box: Box, side: int, megapixels: float) -> bytes:
+    return Photo(data, megapixels).square(box, side)
 
 
 def saved(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -156,10 +164,27 @@ def test_a_picture_above_the_limit_is_refused_before_it_is_unpacked() -> None:
     assert "2,500 megapixels; the limit is 250 (limits.megapixels)" in refused.value.title
 
 
-def test_the_limit_is_ours_and_not_pillows(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "HEIF", "AVIF"])
+def test_the_limit_is_ours_and_not_pillows(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = saved(scene(), kind)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # above it Pillow warns, then refuses
-    assert decode(saved(scene()), 1600, 1).width == 64
+    assert decode(data, 1600, 1).width == 64
     assert Image.MAX_IMAGE_PIXELS == 100
+
+
+def test_what_libraries_warn_of_is_no_error_of_the_photo() -> None:
+    """Warnings are errors in this test, as in all of them."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist] = "A name that is longer than four bytes"
+    cut = saved(scene(), "TIFF", exif=exif)
+    tag = cut.index(struct.pack("<HH", ExifTags.Base.Artist, 2))
+    far = cut[: tag + 8] + struct.pack("<I", 10**6) + cut[tag + 12 :]
+    with (
+        pytest.warns(UserWarning, match="Truncated File Read"),
+        Image.open(BytesIO(far)) as image,
+    ):
+        image.getexif()
+    assert decode(far, 1600, 1).width == 64
 
 
 def test_an_empty_file_is_called_empty() -> None:
@@ -298,7 +323,7 @@ def test_the_best_date_of_the_exif_wins_and_nonsense_is_ignored(
     date = read_capture_date(path, NOW)
     assert (datetime.fromtimestamp(date.at, UTC).year, date.source) == (year, source)
     with open_photo(path) as file:
-        taken = decode(file.readall(), 1600, 1).taken
+        taken = Photo(file.readall(), 1).facts().taken
     assert capture_date(taken, path, MTIME, NOW) == date
 
 

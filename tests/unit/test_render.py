@@ -10,6 +10,20 @@ from hypothesis import strategies as st
 from facewatchd import render
 from facewatchd.render import Field
 
+ROOT: dict[str, Any] = {
+    "path": "/photos",
+    "state": "watched",
+    "scanning": False,
+    "reason": None,
+    "file_system": "ext4",
+    "files": 0,
+    "backlog": 0,
+    "vanished": 0,
+    "unwatched": [],
+    "unwatched_count": 0,
+    "ignored": [],
+}
+
 
 @pytest.fixture
 def status() -> dict[str, Any]:
@@ -21,10 +35,19 @@ def status() -> dict[str, Any]:
         "started": 1_700_000_000.0,
         "time": 1_700_000_200.0,
         "roots": [
-            {"path": "/photos", "state": "watched", "reason": None, "files": 1500, "backlog": 420},
-            {"path": "/old", "state": "unreadable", "reason": "gone", "files": 0, "backlog": 0},
+            {
+                **ROOT,
+                "files": 1500,
+                "backlog": 420,
+                "scanning": True,
+                "ignored": [{"rule": "*.tmp", "files": 1200}, {"rule": "@eaDir", "files": 7}],
+            },
+            {**ROOT, "path": "/old", "state": "offline", "reason": "its disk is gone"},
         ],
         "files": {"pending": 420, "done": 1075, "failed": 4, "unsupported": 1},
+        "unsupported": [{"kind": ".cr2", "files": 1}],
+        "settling": 5,
+        "paused": None,
         "photos": 1060,
         "missing": 2,
         "faces": 2100,
@@ -100,13 +123,74 @@ def test_a_status_says_rate_time_left_and_what_stands_in_the_way(status: dict[st
             "State",
             "encoding, 2.1 photos/s, 3 min 20 s left (for 3 min 20 s, 2 workers, pid 4242)",
         ),
-        Field("Root", "/photos: watched, 1,500 files, 420 waiting"),
-        Field("Root", "/old: unreadable, 0 files (gone)"),
+        Field("Root", "/photos: watched on ext4, scanning, 1,500 files, 420 waiting"),
+        Field("Root", "/old: offline on ext4, 0 files (its disk is gone)"),
     ]
+    assert Field("Files", "1,075 done, 420 waiting, 5 settling, 4 failed, 1 unsupported") in fields
+    assert Field("Unsupported", "1 .cr2") in fields
+    assert Field("Ignored", "1,200 *.tmp, 7 @eaDir") in fields
     assert Field("Photos", "1,060, 2 missing") in fields
     assert Field("Re-clustering", "1 new face since") in fields
     assert Field("In the way", "/people/a") in fields
     assert fields[-1] == Field("Error", "/photos/b\n.jpg: cut short")
+
+
+def test_where_nothing_is_wrong_a_root_is_one_line(status: dict[str, Any]) -> None:
+    quiet = {**ROOT, "files": 9}
+    status |= {"roots": [quiet], "unsupported": [], "settling": 0, "errors": []}
+    status["output"]["conflicts"] = []
+    fields = render.status_fields(status)
+    assert Field("Root", "/photos: watched on ext4, 9 files") in fields
+    labels = [label for label, _ in fields]
+    assert labels == [
+        *("State", "Root", "Files", "Photos", "Faces", "People", "Re-clustering", "Output")
+    ]
+
+
+def test_a_pause_and_what_cannot_be_watched_are_said_in_full(status: dict[str, Any]) -> None:
+    status["paused"] = "only 3 MB are free"
+    status["roots"] = [
+        {
+            **ROOT,
+            "state": "degraded",
+            "reason": "the limit of watches is used up",
+            "vanished": 1200,
+            "unwatched": ["/photos/a\n", "/photos/b", "/photos/c", "/photos/d"],
+            "unwatched_count": 1500,
+        }
+    ]
+    fields = render.status_fields(status)
+    assert fields[1] == Field("Paused", "only 3 MB are free")
+    words = "degraded on ext4, 0 files, 1,200 vanished (the limit of watches is used up)"
+    assert fields[2] == Field("Root", f"/photos: {words}")
+    named = "/photos/a\n, /photos/b, /photos/c and 1,497 more"
+    assert fields[3] == Field("Unwatched", f"1,500 folders: {named}")
+
+
+def test_of_many_kinds_the_commonest_are_named(status: dict[str, Any]) -> None:
+    status["unsupported"] = [{"kind": f".k{n}", "files": n} for n in range(1, 10)]
+    said = "9 .k9, 8 .k8, 7 .k7, 6 .k6, 5 .k5, 4 .k4, 6 others"
+    assert Field("Unsupported", said) in render.status_fields(status)
+
+
+def test_one_rule_in_two_roots_is_counted_together(status: dict[str, Any]) -> None:
+    ignored = [{"rule": "*.tmp", "files": 2}]
+    status["roots"] = [{**ROOT, "ignored": ignored}, {**ROOT, "ignored": ignored}]
+    assert Field("Ignored", "4 *.tmp") in render.status_fields(status)
+
+
+def test_why_counts_its_steps_and_ends_with_the_verdict() -> None:
+    why = {
+        "path": "/photos/a",
+        "verdict": "ignored",
+        "chain": ["It is in a root.", "*.a hides it."],
+    }
+    assert render.why_fields(why) == [
+        Field("Path", "/photos/a"),
+        Field("1", "It is in a root."),
+        Field("2", "*.a hides it."),
+        Field("Verdict", "ignored"),
+    ]
 
 
 def test_an_output_that_cannot_be_written_is_part_of_the_status(status: dict[str, Any]) -> None:
@@ -122,7 +206,9 @@ def test_a_re_clustering_that_failed_is_part_of_the_status(status: dict[str, Any
 def test_a_status_of_a_daemon_that_is_gone_says_its_age(status: dict[str, Any]) -> None:
     del status["errors"]  # status.json names no photo
     fields = render.status_fields(status, age=125.0)
-    assert fields[0] == Field("State", "not running; 2 min 5 s ago it was encoding")
+    assert fields[0] == Field(
+        "State", "not running; encoding when anything last changed, 2 min 5 s ago"
+    )
 
 
 def test_everyone_is_a_row_also_without_a_folder_and_without_a_date() -> None:

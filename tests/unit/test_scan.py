@@ -10,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewatchd.model import FileStat
-from facewatchd.scan import Ignore, Listing, Unreadable, diff, is_picture, walk
+from facewatchd.scan import (
+    NOT_A_FILE,
+    Ignore,
+    Rule,
+    Seen,
+    Unreadable,
+    Walk,
+    diff,
+    is_picture,
+    is_within,
+    kind,
+)
 
 STATS = st.builds(
     FileStat, st.binary(min_size=1, max_size=3), st.integers(0, 3), st.integers(0, 3), st.just(1)
@@ -24,9 +35,9 @@ def ignoring(root: Path, *patterns: str, folders: tuple[Path, ...] = ()) -> Igno
 def found(root: Path, ignore: Ignore) -> set[str]:
     return {
         str(Path(os.fsdecode(file.path)).relative_to(root))
-        for seen in walk(os.fsencode(root), ignore)
-        if isinstance(seen, Listing)
-        for file in seen.files
+        for seen in Walk(ignore).deep(os.fsencode(root))
+        if isinstance(seen, Seen)
+        for file in seen.listing().files
     }
 
 
@@ -95,7 +106,8 @@ def test_links_and_pipes_are_not_followed(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_listed_is_reported(tmp_path: Path) -> None:
     gone = os.fsencode(tmp_path / "gone")
-    assert list(walk(gone, ignoring(tmp_path))) == [Unreadable(gone, "No such file or directory")]
+    walk = Walk(ignoring(tmp_path))
+    assert list(walk.deep(gone)) == [Unreadable(gone, "No such file or directory")]
 
 
 def test_hidden_by_a_folder_above(tmp_path: Path) -> None:
@@ -112,8 +124,75 @@ def test_a_stop_file_in_the_root_hides_everything(tmp_path: Path) -> None:
 
 def test_what_lies_in_the_output_is_left_out_at_any_depth(tmp_path: Path) -> None:
     ignore = ignoring(tmp_path, folders=(tmp_path / "people",))
-    assert ignore(os.fsencode(tmp_path / "people/person_0001/a.jpg"), folder=False)
-    assert not ignore(os.fsencode(tmp_path / "people of 1990/a.jpg"), folder=False)
+    inside = os.fsencode(tmp_path / "people/person_0001/a.jpg")
+    own = Rule(f"{tmp_path}/people", "facewatchd's own folder")
+    assert ignore.rule(inside, folder=False) == own
+    assert ignore.rule(os.fsencode(tmp_path / "people of 1990/a.jpg"), folder=False) is None
+
+
+def test_what_is_left_out_is_counted_by_the_rule_that_says_so(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.part", "c.part", "scans/d.jpg", "private/.nomedia", "private/e.jpg"):
+        write(tmp_path / name)
+    (tmp_path / "f.jpg").symlink_to("a.jpg")
+    walk = Walk(ignoring(tmp_path, "*.gif", "scans/"))
+    list(walk.deep(os.fsencode(tmp_path)))
+    assert walk.ignored == {
+        Rule("*.part", "built in"): 2,
+        Rule("scans/", f"roots.ignore of {tmp_path}"): 1,
+        Rule(".nomedia", f"{tmp_path}/private"): 1,
+        NOT_A_FILE: 1,
+    }
+
+
+def test_the_rule_of_a_folder_above_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "a/.nomedia")
+    ignore = ignoring(tmp_path, "/private/", "!*.png")
+    above = ignore.rule_above(os.fsencode(tmp_path / "private/deep/a.jpg"), folder=False)
+    assert above == Rule("/private/", f"roots.ignore of {tmp_path}")
+    assert ignore.rule_above(os.fsencode(tmp_path / "x/a.png"), folder=False) is None
+    stop = ignore.stopped_above(os.fsencode(tmp_path / "a/b/c.jpg"))
+    assert stop == Rule(".nomedia", f"{tmp_path}/a")
+    assert ignore.stopped_above(os.fsencode(tmp_path / "b/c.jpg")) is None
+
+
+def test_a_digest_tells_every_change_of_a_folder(tmp_path: Path) -> None:
+    def digest() -> bytes:
+        return Walk(ignoring(tmp_path)).flat(os.fsencode(tmp_path))[0].digest()
+
+    write(tmp_path / "b.jpg")
+    digests = [digest()]
+    write(tmp_path / "a.jpg")
+    digests.append(digest())
+    (tmp_path / "a.jpg").write_bytes(b"yy")
+    digests.append(digest())
+    os.utime(tmp_path / "a.jpg", (1, 1))
+    digests.append(digest())
+    (tmp_path / "a.jpg").rename(tmp_path / "c.jpg")
+    digests.append(digest())
+    assert len(set(digests)) == len(digests)
+    write(tmp_path / "d.part")
+    assert digest() == digests[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "beside", "word"),
+    [
+        (b"/p/a.MOV", [], ".mov"),
+        (b"/p/a.MOV", [b"/p/a.HEIC"], ".mov of a Live Photo"),
+        (b"/p/a.mov", [b"/p/b.heic"], ".mov"),
+        (b"/p/a.cr3", [b"/p/a.jpg"], ".cr3"),
+        (b"/p/README", [], "no suffix"),
+    ],
+)
+def test_other_files_are_told_apart_by_suffix(name: bytes, beside: list[bytes], word: str) -> None:
+    assert kind(name, beside) == word
+
+
+def test_within_is_told_by_whole_names() -> None:
+    assert is_within(b"/a/b", [b"/a"])
+    assert is_within(b"/a", [b"/a"])
+    assert is_within(b"/a", [b"/"])
+    assert not is_within(b"/ab", [b"/a"])
 
 
 @pytest.mark.parametrize(

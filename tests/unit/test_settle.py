@@ -48,6 +48,13 @@ def test_a_file_that_looks_different_is_looked_at_again() -> None:
     assert settling.is_ready(PATH, stat(2), 3.0)
 
 
+def test_a_file_that_nobody_closed_and_that_grew_waits_ten_more_seconds() -> None:
+    settling = Settling([ROOT])
+    settling.touch(PATH, 0.0, complete=False, stat=stat(1))
+    assert not settling.is_ready(PATH, stat(2), QUIET)
+    assert settling.next_due() == 2 * QUIET
+
+
 def test_a_file_that_never_rests_is_looked_at_after_a_minute() -> None:
     settling = Settling([ROOT])
     for second in range(int(LONGEST)):

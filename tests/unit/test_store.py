@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import sqlite_utils
 
 from facewatchd.errors import StoreError, StoreWriteError
 from facewatchd.model import (
@@ -26,6 +27,7 @@ from facewatchd.model import (
     PhotoResult,
 )
 from facewatchd.store import Store, reading
+from facewatchd.store.schema import migrations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +56,7 @@ def photo(content: bytes, *encodings: list[float]) -> PhotoResult:
 
 def put(store: Store, path: bytes, *, captured: float = 0.0, photo: int | None = None) -> int:
     state = FileState.PENDING if photo is None else FileState.DONE
-    store.files.put(stat(path), state, captured, photo)
+    store.files.put(stat(path), state, captured, photo=photo)
     file = store.files.at(path)
     assert file is not None
     return file.id
@@ -132,13 +134,74 @@ def test_reading_dates_changes_the_order_and_is_done_once(store: Store) -> None:
     assert [f.id for f in store.files.pending(10)] == [first, second]
 
 
+def test_photos_of_the_first_version_are_known_by_their_files(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        migrations.apply(sqlite_utils.Database(db), stop_before="0002_identity")
+        db.execute("INSERT INTO photos VALUES (7, x'aa', 30, 40, 5.0, 'exif', NULL)")
+        db.execute(
+            "INSERT INTO files (path, folder, size, mtime_ns, inode, state, captured, photo)"
+            " VALUES (x'2f61', x'2f', 1, 2, 3, 'done', 5.0, 7)"
+        )
+        db.execute(
+            "INSERT INTO faces (photo, box_left, box_top, box_right, box_bottom, quality, engine,"
+            " encoding) VALUES (7, 1, 2, 3, 4, 0.5, 'dlib/1', x'')"
+        )
+    with closing(Store(path, ENGINE)) as store:
+        assert store.faces.photo_in(b"\xaa") == (7, 1)
+        place = store.faces.place(1)
+        assert place is not None
+        assert (place.stat.path, place.is_read, place.box) == (b"/a", True, Box(1, 2, 3, 4))
+        with store.transaction():
+            store.files.remove(1)
+            store.faces.remove_photo(7)
+        assert store.faces.photo_in(b"\xaa") is None
+
+
+def test_files_below_closed_folders_are_passed_over(store: Store) -> None:
+    for captured, path in enumerate((b"/p/a", b"/p/b", b"/pq/c", b"/q/d")):
+        put(store, path, captured=captured)
+    for outside, left in (
+        ([], [b"/q/d", b"/pq/c", b"/p/b", b"/p/a"]),
+        ([b"/p"], [b"/q/d", b"/pq/c"]),
+        ([b"/q", b"/p/"], [b"/pq/c"]),
+        ([b"/"], []),
+    ):
+        assert [file.stat.path for file in store.files.pending(10, outside)] == left
+        assert [path for _, path in store.files.undated(10, outside)] == sorted(left)
+
+
+def test_a_face_is_placed_in_a_file_that_is_read_and_in_its_pixels(store: Store) -> None:
+    number, (face,) = store.faces.add(photo(b"h", [1]), ENGINE)
+    assert store.faces.place(face) is None
+    store.files.put(stat(b"/p/a", size=9), FileState.PENDING, 0.0, photo=number)
+    place = store.faces.place(face)
+    assert place is not None
+    assert (place.stat, place.is_read) == (stat(b"/p/a", size=9), False)
+    other = put(store, b"/p/b", photo=number)
+    store.files.done(other, number, 3)
+    place = store.faces.place(face)
+    assert place is not None
+    assert (place.stat.path, place.is_read, place.box) == (b"/p/b", True, Box(91, 71, 100, 80))
+
+
+def test_a_doubtful_face_is_shown_in_the_pixels_of_the_file_that_is_named(store: Store) -> None:
+    number, (face,) = store.faces.add(photo(b"h", [1, 0]), ENGINE)
+    person, _ = person_with(store)
+    store.faces.doubt(face, [Candidate(person, 0.6)])
+    for path, orientation in ((b"/p/b", 1), (b"/p/a", 3)):
+        store.files.done(put(store, path, photo=number), number, orientation)
+    with reading(store.path) as views:
+        (row,) = views.doubtful(10)
+    assert (row["photo"], row["box"]) == (b"/p/a", [91, 71, 100, 80])
+
+
 def test_the_second_failure_is_the_last(store: Store) -> None:
     file = put(store, b"/p/a")
     store.files.failed_once(file, "torn", tries_allowed=2)
     assert [f.tries for f in store.files.pending(10)] == [1]
     store.files.failed_once(file, "torn", tries_allowed=2)
     assert store.files.pending(10) == []
-    assert store.files.counts()[FileState.FAILED] == 1
     assert store.files.retry_failed() == 1
     assert [f.tries for f in store.files.pending(10)] == [0]
 

@@ -1,10 +1,9 @@
-"""One-shot work in a process of its own: the demo, which runs the real daemon."""
+"""The demo, which runs the real daemon."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -13,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 from rich.tree import Tree
@@ -27,34 +24,14 @@ from facewatchd.render import count, duration, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rich.console import Console
+
 _MARKER = ".facewatchd-demo"
 _LINKS_SHOWN = 8
 _ROWS_SHOWN = 10
 _POLL_EVERY = 0.2
 _STOPS_WITHIN = 30.0
 _LOG_LINES = 8
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def main() -> None:
-    """Work that needs no daemon of yours; facewatchctl starts it."""
-
-
-@main.command()
-@click.argument(
-    "photos", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False
-)
-@click.option("--into", type=click.Path(path_type=Path), required=True)
-def demo(photos: Path | None, into: Path) -> None:
-    """Run the daemon on PHOTOS, or on made photos of six people; show what came out."""
-    signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGHUP, _end)
-    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-    try:
-        _show_off(photos.absolute() if photos else None, Place(into.absolute()), console)
-    except FacewatchError as error:
-        click.echo(f"facewatchctl demo: {error}", err=True)
-        sys.exit(error.exit_code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +143,8 @@ def _running(photos: Path, place: Place) -> Iterator[_Daemon]:
         daemon.check()
 
 
-def _show_off(photos: Path | None, place: Place, console: Console) -> None:
+def show_off(photos: Path | None, place: Place, console: Console) -> None:
+    """Run the daemon on ``photos`` (None: on made ones) until all is done, and show the tree."""
     if photos is not None and photos.resolve().is_relative_to(place.folder.resolve()):
         raise FacewatchError(
             f"The photos {photos} lie in {place.folder}, which the demo replaces.",
@@ -285,11 +263,3 @@ def _typed(program: str) -> str:
     """Return what one types to start ``program`` here: its name alone only where that works."""
     beside = Path(sys.executable).with_name(program)
     return program if shutil.which(program) else printable(os.path.relpath(beside))
-
-
-def _end(number: int, _frame: object) -> None:
-    sys.exit(128 + number)  # so that the daemon is stopped on the way out
-
-
-if __name__ == "__main__":
-    main(prog_name="facewatchctl")

@@ -1,0 +1,1 @@
+"""``facewatchctl doctor``: checks of the machine, the folders and the engine."""

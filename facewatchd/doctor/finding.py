@@ -1,0 +1,59 @@
+"""What a check found, and what the probes answer."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+
+class Finding(NamedTuple):
+    """What was looked at and what is so; ``mend`` is the command to type where that is wrong."""
+
+    about: str
+    words: str
+    mend: str | None = None
+
+
+def as_root(command: str) -> str:
+    """Return ``command`` as one types it who is not root; root is without sudo in containers."""
+    return command if os.geteuid() == 0 else f"sudo {command}"
+
+
+def folders(number: int) -> str:
+    """Return ``1 folder`` or ``1,234 folders``."""
+    return f"{number:,} folder{'' if number == 1 else 's'}"
+
+
+class RootSeen(NamedTuple):
+    """A root, looked at from within: ``trouble`` is why it cannot be listed at all.
+
+    ``folders`` are those that would be watched, all of them when ``whole``; ``closed`` are those
+    that cannot be listed, of which ``closed_one`` is the first.
+    """
+
+    trouble: OSError | None = None
+    folders: int = 0
+    whole: bool = True
+    closed: int = 0
+    closed_one: bytes = b""
+
+
+class FolderSeen(NamedTuple):
+    """A folder of ours: ``nearest`` is itself, or the folder that it would be made below.
+
+    ``free`` is in bytes, for others than root; ``trouble`` is why it is no folder, or why it can
+    hold no symlinks.
+    """
+
+    nearest: bytes
+    writable: bool = False
+    owner: int = -1
+    free: int = 0
+    trouble: OSError | None = None
+
+
+class EnginesSeen(NamedTuple):
+    """Why the engine does not work, and what to do; None where it does."""
+
+    title: str | None = None
+    remedy: str = ""

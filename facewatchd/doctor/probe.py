@@ -1,0 +1,136 @@
+"""Checks in a process of their own: storage may hang, and an engine may crash.
+
+Run as ``python -m facewatchd.doctor.probe FD``: receives one question, answers it, and ends.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import tempfile
+import time
+from typing import TYPE_CHECKING, Any
+
+from facewatchd.child import Child, serve
+from facewatchd.doctor.finding import EnginesSeen, FolderSeen, RootSeen
+from facewatchd.errors import FacewatchError
+from facewatchd.scan import Ignore, Seen, Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import TypeVar
+
+    _T = TypeVar("_T")
+
+_COUNTS_FOR = 20.0  # seconds; a larger root is counted in part
+_LEAVES_WITHIN = 2.0
+
+
+class ProbeError(Exception):
+    """A probe gave no answer; the message is the end of a sentence."""
+
+
+class SilentError(ProbeError):
+    """It hangs."""
+
+
+class CrashError(ProbeError):
+    """It ended without an answer."""
+
+
+def ask(question: Callable[..., _T], *args: object, patience: float, **named: object) -> _T:
+    """Answer ``question`` (a function of this module) in another process.
+
+    Raises SilentError after ``patience`` seconds, CrashError when the process ends before.
+    """
+    child = Child(__name__)
+    try:
+        child.send((question.__name__, args, named))
+        if not child.connection.poll(patience):
+            raise SilentError(f"does not answer within {patience:g} s")
+        answer: _T = child.connection.recv()
+    except (EOFError, ConnectionError) as error:
+        raise CrashError(child.end_in_words()) from error
+    else:
+        return answer
+    finally:
+        child.close(_LEAVES_WITHIN)
+
+
+def root(path: bytes, patterns: Iterable[str], own: Iterable[bytes]) -> RootSeen:
+    """Look at a root as the daemon does; ``own`` are its output and state folder."""
+    try:
+        os.scandir(path).close()
+    except OSError as error:
+        return RootSeen(trouble=error)
+    until = time.monotonic() + _COUNTS_FOR
+    folders, closed = 0, []
+    for seen in Walk(Ignore(path, patterns, own)).deep(path):
+        if isinstance(seen, Seen):
+            folders += 1
+        else:
+            closed.append(seen.folder)
+        if time.monotonic() > until:
+            return RootSeen(None, folders, False, len(closed), closed[0] if closed else b"")
+    return RootSeen(None, folders, True, len(closed), closed[0] if closed else b"")
+
+
+def folder(path: bytes, *, links: bool) -> FolderSeen:
+    """Look at the output or the state folder; ``links`` tries a symlink in it, where it exists."""
+    nearest = path
+    while not os.path.lexists(nearest):
+        nearest = os.path.dirname(nearest)
+    if not os.path.isdir(nearest):
+        return FolderSeen(nearest, trouble=NotADirectoryError(errno.ENOTDIR, "no folder"))
+    writable = os.access(nearest, os.W_OK | os.X_OK)
+    disk = os.statvfs(nearest)
+    return FolderSeen(
+        nearest,
+        writable,
+        os.stat(nearest).st_uid,
+        disk.f_bavail * disk.f_frsize,
+        _try_link(nearest) if links and writable and nearest == path else None,
+    )
+
+
+def engines(detector: str, encoder: str, longest_side: int) -> EnginesSeen:
+    """Load the engine, weights and all, and have it look at an empty picture."""
+    import numpy as np  # noqa: PLC0415 -- the other probes need no numpy
+
+    from facewatchd import plugins  # noqa: PLC0415 -- the same
+    from facewatchd.model import Box  # noqa: PLC0415 -- the same
+
+    picture = np.zeros((200, 200, 3), np.uint8)
+    try:
+        plugins.detector(detector)(longest_side).detect(picture)
+        plugins.encoder(encoder)().encode(picture, [Box(50, 50, 150, 150)])
+    except FacewatchError as error:
+        return EnginesSeen(error.title, error.remedy)
+    except ImportError as error:
+        return EnginesSeen(f"It cannot be loaded: {error}.", "Install what is missing.")
+    return EnginesSeen()
+
+
+def _try_link(folder: bytes) -> OSError | None:
+    """Make a symlink in ``folder`` and remove it; return what stood in the way."""
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=b".facewatchd-doctor-") as own:
+            os.symlink(b"../target", own + b"/link")
+            os.readlink(own + b"/link")
+    except OSError as error:
+        return error
+    return None
+
+
+def main(fd: int) -> None:
+    """Answer the question that comes through ``fd``."""
+    known: tuple[Callable[..., Any], ...] = (root, folder, engines)
+    questions = {question.__name__: question for question in known}
+    with serve(fd) as connection:
+        name, args, named = connection.recv()
+        connection.send(questions[name](*args, **named))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,111 @@
+"""What the workers are to do next: covers, then dates, then the newest photo that can be read."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from facewatchd.model import CropFace, DatePhotos, ReadPhoto
+from facewatchd.scan import is_within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from facewatchd.model import Task
+    from facewatchd.pipeline.publishing import Publishing
+    from facewatchd.pool import Pool
+    from facewatchd.store import Store
+
+_DATES_A_TASK = 200
+_WORTH_DATING = 16  # with fewer files waiting, their order matters to nobody
+
+
+class Queue:
+    """Chooses among what is pending in the store; what is being read is noted here alone.
+
+    Files below ``blocked`` roots wait.  Of several roots none gets more than half of the workers,
+    so that storage which hangs holds up only itself.
+    """
+
+    def __init__(
+        self, store: Store, pool: Pool, publishing: Publishing, roots: Sequence[bytes]
+    ) -> None:
+        self._files = store.files
+        self._pool = pool
+        self._publishing = publishing
+        self._roots = roots
+        self._busy: set[int] = set()
+        self._dating: set[int] = set()
+        self._resting: dict[int, float] = {}
+        self.blocked: set[bytes] = set()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is being read, and nothing waits that could be."""
+        at_work = self._busy or self._dating
+        return not at_work and not self._files.pending(1, outside=self.blocked)
+
+    def next(self, now: float, *, paused: bool) -> Task | None:
+        """Take out the next task, None if there is none; while ``paused`` only covers."""
+        self._resting = {file: until for file, until in self._resting.items() if until > now}
+        closed = self.blocked | self._used_up()
+        cover = self._publishing.wanted_cover(outside=closed)
+        if cover is not None or paused:
+            return cover
+        return self._next_dating(closed) or self._next_photo(closed)
+
+    def dated(self, files: Iterable[int]) -> None:
+        """The dates of ``files`` have been read."""
+        self._dating.difference_update(files)
+
+    def release(self, file: int) -> None:
+        """``file`` is not being read any more."""
+        self._busy.discard(file)
+
+    def rest(self, file: int, until: float) -> None:
+        """``file`` is to be left alone for a while."""
+        self._resting[file] = until
+
+    def next_due(self) -> float | None:
+        """Return when a file has rested long enough."""
+        return min(self._resting.values(), default=None)
+
+    def root_of(self, task: Task) -> bytes:
+        """Return the root that the files of ``task`` lie in."""
+        match task:
+            case DatePhotos(files):
+                return self._root_above(files[0][1])
+            case ReadPhoto() | CropFace():
+                return self._root_above(task.stat.path)
+
+    def _root_above(self, path: bytes) -> bytes:
+        """Return the root of ``path``; a file that was in a root until now is one by itself."""
+        return next((root for root in self._roots if is_within(path, (root,))), path)
+
+    def _used_up(self) -> set[bytes]:
+        """Return the roots that have their share of workers, those that do not die included."""
+        share = self._pool.size if len(self._roots) == 1 else math.ceil(self._pool.size / 2)
+        at_work = Counter(self.root_of(task) for task in self._pool.tasks)
+        return {root for root, workers in at_work.items() if workers >= share}
+
+    def _next_dating(self, closed: set[bytes]) -> DatePhotos | None:
+        undated = self._files.undated(_DATES_A_TASK + len(self._dating), outside=closed)
+        files = [entry for entry in undated if entry[0] not in self._dating]
+        if len(undated) < _WORTH_DATING or not files:
+            return None
+        root = self._root_above(files[0][1])
+        chosen = [entry for entry in files if self._root_above(entry[1]) == root]
+        task = DatePhotos(tuple(chosen[:_DATES_A_TASK]))
+        self._dating.update(file for file, _ in task.files)
+        return task
+
+    def _next_photo(self, closed: set[bytes]) -> ReadPhoto | None:
+        # The newest photo of a root may be among those whose dates are being read.
+        dated = {self.root_of(task) for task in self._pool.tasks if isinstance(task, DatePhotos)}
+        passed_over = self._busy | self._resting.keys()
+        for file in self._files.pending(len(passed_over) + 1, outside=closed | dated):
+            if file.id not in passed_over:
+                self._busy.add(file.id)
+                return ReadPhoto(file.id, file.stat)
+        return None

@@ -1,0 +1,31 @@
+"""What the API answers, put into words for people."""
+
+from facewatchd.render.answers import (
+    doubtful_grid,
+    errors_grid,
+    people_grid,
+    photo_fields,
+    why_fields,
+)
+from facewatchd.render.show import Field, Grid, show_fields, show_grid, watch_fields
+from facewatchd.render.status import status_fields
+from facewatchd.render.words import count, duration, moment, printable, taken
+
+__all__ = [
+    "Field",
+    "Grid",
+    "count",
+    "doubtful_grid",
+    "duration",
+    "errors_grid",
+    "moment",
+    "people_grid",
+    "photo_fields",
+    "printable",
+    "show_fields",
+    "show_grid",
+    "status_fields",
+    "taken",
+    "watch_fields",
+    "why_fields",
+]

@@ -1,0 +1,101 @@
+"""What the daemon is doing: as few lines as tell it where nothing is wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from facewatchd.render.show import Field
+from facewatchd.render.words import count, duration, moment, some
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_FOLDERS_NAMED = 3
+_KINDS_NAMED = 6
+
+
+def status_fields(status: dict[str, Any], *, age: float | None = None) -> list[Field]:
+    """Describe a status; ``age`` is how many seconds old it is when the daemon does not run."""
+    clustering, output, roots = status["recluster"], status["output"], status["roots"]
+    found = [
+        Field("State", _state(status, age)),
+        Field("Paused", status["paused"]),
+        *(field for root in roots for field in _root(root)),
+        Field("Files", _files(status)),
+        Field("Unsupported", _commonest((u["kind"], u["files"]) for u in status["unsupported"])),
+        Field("Ignored", _commonest((i["rule"], i["files"]) for r in roots for i in r["ignored"])),
+        Field("Photos", f"{status['photos']:,}" + some(", {:,} missing", status["missing"])),
+        Field("Faces", f"{status['faces']:,}, {status['doubtful']:,} of them doubtful"),
+        Field("People", f"{status['people']:,}, {status['folders']:,} of them with a folder"),
+        Field("Re-clustering", _clustering(clustering)),
+        Field("Re-clustering", clustering["error"]),
+        Field("Output", f"{output['path']}: {count(output['links'], 'link')}"),
+        Field("Output", output["error"]),
+        *(Field("In the way", path) for path in output["conflicts"]),
+        *(Field("Error", f"{e['path']}: {e['reason']}") for e in status.get("errors", [])),
+    ]
+    return [field for field in found if field.text]
+
+
+def _state(status: dict[str, Any], age: float | None) -> str:
+    if age is not None:
+        return f"not running; {status['state']} when anything last changed, {duration(age)} ago"
+    words = [status["state"]]
+    if status["files"]["pending"] and status["rate"]:
+        words.append(f"{status['rate']:.1f} photos/s")
+    if status["seconds_left"]:
+        words.append(f"{duration(status['seconds_left'])} left")
+    workers = count(status["workers"], "worker")
+    since = duration(status["time"] - status["started"])
+    return f"{', '.join(words)} (for {since}, {workers}, pid {status['pid']})"
+
+
+def _root(root: dict[str, Any]) -> list[Field]:
+    words = root["state"] + (f" on {root['file_system']}" if root["file_system"] else "")
+    words += ", scanning" if root["scanning"] else ""
+    words += f", {count(root['files'], 'file')}"
+    words += some(", {:,} waiting", root["backlog"]) + some(", {:,} vanished", root["vanished"])
+    words += f" ({root['reason']})" if root["reason"] else ""
+    return [Field("Root", f"{root['path']}: {words}"), Field("Unwatched", _unwatched(root))]
+
+
+def _unwatched(root: dict[str, Any]) -> str:
+    if not root["unwatched_count"]:
+        return ""
+    named = root["unwatched"][:_FOLDERS_NAMED]
+    more = some(" and {:,} more", root["unwatched_count"] - len(named))
+    return f"{count(root['unwatched_count'], 'folder')}: {', '.join(named)}{more}"
+
+
+def _files(status: dict[str, Any]) -> str:
+    files = status["files"]
+    words = f"{files['done']:,} done, {files['pending']:,} waiting"
+    words += some(", {:,} settling", status["settling"])
+    return f"{words}, {files['failed']:,} failed, {files['unsupported']:,} unsupported"
+
+
+def _commonest(counted: Iterable[tuple[str, int]]) -> str:
+    """Return the commonest of ``counted`` in words, and how many files all others are."""
+    sums: Counter[str] = Counter()
+    for name, files in counted:
+        sums[name] += files
+    named = sums.most_common(_KINDS_NAMED)
+    others = sums.total() - sum(files for _, files in named)
+    words = [f"{files:,} {name}" for name, files in named]
+    return ", ".join([*words, f"{others:,} others"] if others else words)
+
+
+def _clustering(clustering: dict[str, Any]) -> str:
+    words = []
+    if clustering["running"]:
+        words.append("running")
+    if clustering["last"] is not None:
+        took = clustering["last_seconds"]
+        words.append(
+            f"last {moment(clustering['last'])}" + (f" in {duration(took)}" if took else "")
+        )
+    if clustering["next"] is not None:
+        words.append(f"next {moment(clustering['next'])}")
+    words.append(f"{count(clustering['new_faces'], 'new face')} since")
+    return ", ".join(words)

@@ -1,0 +1,54 @@
+"""Names, numbers and times in words.
+
+Names of files are shown escaped, so that none of them can forge a line or send codes to the
+terminal.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def printable(text: str) -> str:
+    r"""Return ``text`` with line ends, control and undecodable characters as ``\xNN``."""
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """Return ``1 photo`` or ``1,234 photos``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return ``12 s``, ``3 min 20 s``, ``2 h 5 min`` or ``3 d 4 h``."""
+    whole = max(0, round(seconds))
+    for unit, name, part, part_name in (
+        (_DAY, "d", _HOUR, "h"),
+        (_HOUR, "h", _MINUTE, "min"),
+        (_MINUTE, "min", 1, "s"),
+    ):
+        if whole >= unit:
+            rest = whole % unit // part
+            return f"{whole // unit} {name}" + (f" {rest} {part_name}" if rest else "")
+    return f"{whole} s"
+
+
+def moment(at: float) -> str:
+    """Return a time in the local zone."""
+    return f"{datetime.fromtimestamp(at, UTC).astimezone():%Y-%m-%d %H:%M}"
+
+
+def taken(at: float) -> str:
+    """Return a capture date as the camera showed it: its local time is stored as if UTC."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}"
+
+
+def some(template: str, number: int) -> str:
+    """Return ``template`` with ``number`` in it, and nothing for none."""
+    return template.format(number) if number else ""
+
+
+def _escaped(char: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,306 @@
+"""facewatchctl doctor on real folders, permissions, mounts and engines."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from facewatchd import __version__
+from facewatchd.doctor import examination
+from facewatchd.doctor.finding import as_root
+from facewatchd.errors import Exit
+from tests.support.mounts import Mounts, needs_root
+from tests.support.scripted import Scripted, served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PLUGINS = Path(__file__).parents[1] / "plugins"
+NOBODY = 65534
+BOUND_BY_PERMISSIONS = (
+    "setpriv",
+    "--inh-caps=-dac_override,-dac_read_search",
+    "--bounding-set=-dac_override,-dac_read_search",
+)
+
+# Prints what is found of the folders alone: the engine takes its time to load.
+STORAGE = """
+import json, sys
+from pathlib import Path
+from facewatchd import __version__
+from facewatchd.doctor import examination, storage
+from facewatchd.mounts import read_mounts
+PATIENCE = float(sys.argv[2])
+settings, configuration = examination.settings_of(Path(sys.argv[1]))
+mounts = read_mounts()
+roots = [storage.root(each, settings, mounts, PATIENCE) for each in settings.roots]
+found = [configuration, *(root.finding for root in roots), storage.output(settings, PATIENCE)]
+found += storage.state(settings, mounts, PATIENCE)
+print(json.dumps([[f._asdict() for f in found], sum(root.to_watch for root in roots)]))
+"""
+
+Findings = dict[str, dict[str, Any]]
+
+
+class Home:
+    """Folders of a user, and the configuration that names them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.photos, self.people, self.state = (folder / n for n in ("photos", "people", "state"))
+        self.config = folder / "facewatchd.yaml"
+        for made in (self.photos, self.people, self.state):
+            made.mkdir()
+        self.configure()
+
+    def configure(self, **settings: object) -> None:
+        own = {
+            "roots": [{"path": str(self.photos)}],
+            "output": str(self.people),
+            "state": str(self.state),
+        }
+        self.config.write_text(json.dumps(own | settings))  # JSON is YAML
+
+    def command(self, *arguments: str) -> list[str]:
+        module = [sys.executable, "-m", "facewatchd.cli", "doctor"]
+        return [*module, "--config", str(self.config), *arguments]
+
+    def findings(self) -> Findings:
+        """Return what doctor finds, by the first word of what it is about."""
+        ended = run(self.command("--json"))
+        found = json.loads(ended.stdout)
+        assert ended.stderr == ""
+        wrong = any(finding["mend"] for finding in found)
+        assert ended.returncode == (Exit.FAILED if wrong else Exit.OK)
+        return by_word(found)
+
+    def folders(self, *launcher: str, patience: float = 30) -> tuple[list[dict[str, Any]], int]:
+        """Return what is found of the folders, and how many of them are to be watched."""
+        command = [sys.executable, "-c", STORAGE, str(self.config), str(patience)]
+        ended = run([*launcher, *command])
+        assert ended.stderr == ""
+        found, to_watch = json.loads(ended.stdout)
+        return found, to_watch
+
+    def storage(self, *launcher: str) -> Findings:
+        """Return what is found of the folders, by the first word of what it is about."""
+        return by_word(self.folders(*launcher)[0])
+
+
+def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+
+
+def by_word(found: list[dict[str, Any]]) -> Findings:
+    return {finding["about"].split()[0]: finding for finding in found}
+
+
+def wrong(findings: Findings) -> set[str]:
+    return {about for about, finding in findings.items() if finding["mend"]}
+
+
+def bound() -> tuple[str, ...]:
+    """Return what makes a program obey permissions: root does, without two capabilities."""
+    return BOUND_BY_PERMISSIONS if os.geteuid() == 0 else ()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+@pytest.fixture
+def mounts(tmp_path: Path) -> Iterator[Mounts]:
+    needs_root()
+    made = Mounts(tmp_path)
+    yield made
+    made.close()
+
+
+def test_where_all_is_well_each_check_is_a_line_and_the_exit_code_is_0(home: Home) -> None:
+    (home.photos / "2024" / "may").mkdir(parents=True)
+    (home.photos / "@eaDir" / "thumbs").mkdir(parents=True)  # never watched
+    ended = run(home.command())
+    assert (ended.returncode, ended.stderr) == (Exit.OK, "")
+    lines = ended.stdout.splitlines()
+    assert lines[-1] == "All is well."
+    assert all(line.startswith("ok     ") for line in lines[:-1])
+    assert f"Root {home.photos}: can be read, 3 folders; changes come as events" in ended.stdout
+    assert "loads its models and works" in ended.stdout
+    assert list(home.people.iterdir()) == []
+    assert list(home.state.iterdir()) == []
+
+
+def test_a_root_that_is_not_there_is_wrong_with_what_to_type(home: Home) -> None:
+    home.photos.rmdir()
+    ended = run(home.command())
+    assert ended.returncode == Exit.FAILED
+    place = re.escape(str(home.photos))
+    assert re.search(
+        rf"^WRONG  Root {place}: is not there\n {{7}}.*mkdir -p {place}$",
+        ended.stdout,
+        re.MULTILINE,
+    )
+    assert "1 of " in ended.stdout.splitlines()[-1]
+
+
+def test_a_root_that_may_not_be_read_is_wrong(home: Home) -> None:
+    home.photos.chmod(0)
+    findings = home.storage(*bound())
+    assert wrong(findings) == {"Root"}
+    assert "may not be read by" in findings["Root"]["words"]
+    assert f"rX {home.photos}" in findings["Root"]["mend"]
+
+
+def test_a_closed_folder_in_a_root_is_named(home: Home) -> None:
+    (home.photos / "closed").mkdir(mode=0)
+    findings = home.storage(*bound())
+    assert wrong(findings) == {"Root"}
+    assert f"1 folder in it cannot be listed, {home.photos}/closed" in findings["Root"]["words"]
+
+
+def test_an_output_that_may_not_be_written_or_made_is_wrong(home: Home) -> None:
+    home.people.chmod(0o555)
+    findings = home.storage(*bound())
+    assert wrong(findings) == {"Output"}
+    assert "may not be written by" in findings["Output"]["words"]
+    home.configure(output=str(home.people / "below" / "further"))
+    findings = home.storage(*bound())
+    assert f"may not make it in {home.people}" in findings["Output"]["words"]
+    assert "install -d -o " in findings["Output"]["mend"]
+
+
+def test_a_file_in_the_place_of_the_output_is_wrong(home: Home) -> None:
+    home.people.rmdir()
+    home.people.touch()
+    findings = home.storage()
+    assert (wrong(findings), findings["Output"]["words"]) == (
+        {"Output"},
+        f"{home.people} is no folder",
+    )
+
+
+def test_folders_that_are_not_there_yet_are_not_made(home: Home) -> None:
+    home.people.rmdir()
+    home.state.rmdir()
+    findings = home.storage()
+    assert wrong(findings) == set()
+    assert findings["Output"]["words"] == "is not there yet and can be made"
+    assert not home.people.exists()
+    assert not home.state.exists()
+
+
+def test_a_state_folder_of_another_user_says_as_whom_to_check(home: Home) -> None:
+    needs_root()
+    os.chown(home.state, NOBODY, NOBODY)
+    findings = home.storage()
+    assert wrong(findings) == {"User"}
+    assert re.fullmatch(r"runuser -u \S+ -- facewatchctl doctor", findings["User"]["mend"])
+
+
+def test_too_little_room_for_the_state_is_wrong(home: Home) -> None:
+    home.configure(limits={"free_mb": 1e9})
+    found = [f for f in home.folders()[0] if f["about"].startswith("State") and f["mend"]]
+    assert len(found) == 1
+    assert "1e+09 are needed (limits.free_mb)" in found[0]["words"]
+
+
+def test_a_full_output_is_wrong_and_nothing_is_left_in_it(home: Home, mounts: Mounts) -> None:
+    mounts.mount(home.people, "-t", "tmpfs", "-o", "nr_inodes=2", "full")
+    findings = home.storage()
+    assert wrong(findings) == {"Output"}
+    assert findings["Output"]["words"] == "no link fits into it: No space left on device"
+    assert list(home.people.iterdir()) == []
+
+
+def test_a_fuse_root_is_polled_and_a_fuse_state_folder_is_refused(
+    home: Home, mounts: Mounts, tmp_path: Path
+) -> None:
+    mounts.fuse(tmp_path / "real photos", home.photos)
+    mounts.fuse(tmp_path / "real state", home.state)
+    found, to_watch = home.folders()
+    findings = by_word(found)
+    assert wrong(findings) == {"State"}
+    words = "can be read, 1 folder; it is listed again and again (fuse.bindfs)"
+    assert findings["Root"]["words"] == words
+    assert to_watch == 0
+    assert "FUSE" in findings["State"]["words"]
+
+
+@pytest.mark.parametrize("wish", ["poll", "events"])
+def test_a_wish_of_the_settings_goes_before_the_file_system(home: Home, wish: str) -> None:
+    home.configure(roots=[{"path": str(home.photos), "watch": wish}])
+    found, to_watch = home.folders()
+    assert "(roots.watch)" in by_word(found)["Root"]["words"]
+    assert to_watch == {"poll": 0, "events": 1}[wish]
+
+
+def test_storage_that_hangs_is_named_and_hangs_nobody(
+    home: Home, mounts: Mounts, tmp_path: Path
+) -> None:
+    share = tmp_path / "share"
+    program = mounts.fuse(tmp_path / "real", share)
+    home.configure(roots=[{"path": str(home.photos)}, {"path": str(share)}])
+    program.suspend()
+    began = time.monotonic()
+    while True:  # until the kernel forgets what it knows of the share
+        found, _ = home.folders(patience=5)
+        roots = [finding for finding in found if finding["about"].startswith("Root")]
+        if roots[1]["mend"]:
+            break
+        assert time.monotonic() - began < 30
+    assert roots[0]["mend"] is None
+    assert "does not answer within 5 s" in roots[1]["words"]
+    assert roots[1]["mend"] == as_root(f"umount -l {share}")
+    assert wrong(by_word(found)) == {"Root"}
+    assert time.monotonic() - began < 60
+
+
+def test_an_engine_that_crashes_or_lacks_its_weights_is_a_finding(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(PLUGINS))
+    home.configure(engine={"detector": "dies-at-start"})
+    findings = home.findings()
+    assert wrong(findings) == {"Engine"}
+    assert findings["Engine"]["words"] == "a process that tries it crashed (SIGILL)"
+    assert "install --no-cache-dir --force-reinstall dlib" in findings["Engine"]["mend"]
+    home.configure(engine={"detector": "refuses"})
+    finding = home.findings()["Engine"]
+    assert (finding["words"], finding["mend"]) == ("The weights are missing.", "Install them.")
+
+
+def test_an_invalid_configuration_is_said_in_one_line(home: Home) -> None:
+    home.configure(workers=0, dance=1)
+    ended = run(home.command())
+    assert ended.returncode == Exit.FAILED
+    first = ended.stdout.splitlines()[0]
+    assert first.startswith("WRONG  Configuration: ")
+    assert "workers = 0" in first
+    assert "dance: there is no such setting" in first
+
+
+def test_the_service_keeps_its_state_where_systemd_says(
+    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home.config.write_text(json.dumps({"roots": [{"path": str(home.photos)}], "output": "/o"}))
+    monkeypatch.setattr(examination, "_SERVICES_CONFIG", tmp_path)
+    monkeypatch.setattr(examination, "_SERVICES_STATE", home.state)
+    read, finding = examination.settings_of(home.config)
+    assert finding.mend is None
+    assert read is not None
+    assert read.state == home.state
+
+
+def test_a_daemon_that_runs_is_told_and_is_not_wrong(home: Home) -> None:
+    with served(Scripted(), home.state / "api.sock"):
+        findings = home.findings()
+    assert findings["Daemon"]["words"] == f"version {__version__} answers: it is idle"
+    assert wrong(findings) == set()

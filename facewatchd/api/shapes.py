@@ -76,6 +76,7 @@ STATUS = shape(
     roots=list_of(_ROOT),
     settling=INT,
     files=shape(pending=INT, done=INT, failed=INT, unsupported=INT),
+    failures=list_of(shape(reason=TEXT, files=INT)),
     unsupported=list_of(shape(kind=TEXT, files=INT)),
     photos=INT,
     missing=INT,

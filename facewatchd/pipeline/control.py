@@ -52,6 +52,9 @@ class Control:
                     name: states.get(name, 0)
                     for name in ("pending", "done", "failed", "unsupported")
                 },
+                "failures": [
+                    {"reason": reason, "files": files} for reason, files in store.failures()
+                ],
                 "unsupported": [
                     {"kind": kind, "files": files} for kind, files in store.unsupported()
                 ],

@@ -23,6 +23,7 @@ def status_fields(status: dict[str, Any], *, age: float | None = None) -> list[F
         Field("Paused", status["paused"]),
         *(field for root in roots for field in _root(root)),
         Field("Files", _files(status)),
+        Field("Failed", _commonest((f["reason"], f["files"]) for f in status["failures"])),
         Field("Unsupported", _commonest((u["kind"], u["files"]) for u in status["unsupported"])),
         Field("Ignored", _commonest((i["rule"], i["files"]) for r in roots for i in r["ignored"])),
         Field("Photos", f"{status['photos']:,}" + some(", {:,} missing", status["missing"])),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from facewatchd.model import Box
@@ -10,6 +12,9 @@ from facewatchd.orientation import turned
 if TYPE_CHECKING:
     import sqlite3
 
+_NUMBER = re.compile(r"\d[\d,.]*(?<=\d)")
+# What comes after a reason's first words: what a decoder said, a limit, the remedy.
+_DETAILS = re.compile(r"(:|;| \(|\.(?= |$)).*", re.DOTALL)
 _BOX = (
     "box_left, box_top, box_right, box_bottom, width, height, photos.orientation,"
     " coalesce(files.orientation, photos.orientation)"
@@ -29,6 +34,16 @@ class Views:
     def files_by_state(self) -> dict[str, int]:
         """Return the number of files in each state that occurs."""
         return dict(self._db.execute("SELECT state, count(*) FROM files GROUP BY state").fetchall())
+
+    def failures(self) -> list[tuple[str, int]]:
+        """Return why files failed, in the reasons' first words, the commonest first."""
+        rows = self._db.execute(
+            "SELECT reason, count(*) FROM files WHERE state = 'failed' GROUP BY reason"
+        )
+        counted: Counter[str] = Counter()
+        for reason, files in rows:
+            counted[_DETAILS.sub("", _NUMBER.sub("…", reason))] += files
+        return counted.most_common()
 
     def unsupported(self) -> list[tuple[str, int]]:
         """Return the kinds of files that are no pictures, those there are most of first."""

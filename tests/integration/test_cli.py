@@ -72,9 +72,10 @@ def imported(*arguments: str | Path) -> set[str]:
 @pytest.mark.usefixtures("daemon")
 def test_in_a_pipe_the_status_is_plain_lines(state: Path) -> None:
     lines = ask(state, "status").splitlines()
-    assert lines[1:5] == [
+    assert lines[1:6] == [
         "Root: /photos: watched on ext4, 9 files",
         "Files: 8 done, 0 waiting, 1 failed, 2 unsupported",
+        "Failed: 1 The file is truncated",
         "Unsupported: 2 .cr2",
         "Ignored: 3 *.tmp (built in)",
     ]

@@ -300,7 +300,7 @@ def test_after_lost_events_what_is_missing_is_watched_and_the_root_is_to_be_list
         return False
 
     with open("/proc/sys/fs/inotify/max_queued_events", encoding="ascii") as file:
-        queue = int(file.read())
+        queue = max(16_384, int(file.read()))  # another test may just have made it smaller
     if queue > 65_536:
         missing("a queue of inotify that can be filled (fs.inotify.max_queued_events)")
     (tmp_path / "old/below").mkdir(parents=True)
@@ -472,7 +472,7 @@ def test_where_50_watches_are_allowed_100_folders_are_watched_or_named(tmp_path:
     assert words.strip() == (
         "no watch is left: 50 of the 50 that the system allows may be used here;"
         " allow more with: sysctl user.max_inotify_watches=128"
-    ) or words.strip().endswith("=256")
+    )
 
 
 def test_when_the_kernel_has_no_watch_left_the_words_are_the_same(tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ class Scripted:
                 }
             ],
             "files": {"pending": 0, "done": 8, "failed": 1, "unsupported": 2},
+            "failures": [{"reason": "The file is truncated", "files": 1}],
             "unsupported": [{"kind": ".cr2", "files": 2}],
             "settling": 0,
             "paused": None,

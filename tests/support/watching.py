@@ -81,7 +81,7 @@ class Watching:
     def _wait_for_a_fence(self) -> None:
         fence = os.path.join(self.root, b"fence-%d" % time.monotonic_ns())
         os.close(os.open(fence, os.O_CREAT | os.O_WRONLY))
-        self.until(lambda: fence in self.hinted, "the fence")
+        self.until_found({fence})
         os.unlink(fence)
 
     def _restless(self) -> bool:

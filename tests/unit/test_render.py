@@ -45,6 +45,10 @@ def status() -> dict[str, Any]:
             {**ROOT, "path": "/old", "state": "offline", "reason": "its disk is gone"},
         ],
         "files": {"pending": 420, "done": 1075, "failed": 4, "unsupported": 1},
+        "failures": [
+            {"reason": "The file is truncated", "files": 3},
+            {"reason": "It took longer than 120 seconds", "files": 1},
+        ],
         "unsupported": [{"kind": ".cr2", "files": 1}],
         "settling": 5,
         "paused": None,
@@ -127,6 +131,8 @@ def test_a_status_says_rate_time_left_and_what_stands_in_the_way(status: dict[st
         Field("Root", "/old: offline on ext4, 0 files (its disk is gone)"),
     ]
     assert Field("Files", "1,075 done, 420 waiting, 5 settling, 4 failed, 1 unsupported") in fields
+    failed = "3 The file is truncated, 1 It took longer than 120 seconds"
+    assert Field("Failed", failed) in fields
     assert Field("Unsupported", "1 .cr2") in fields
     assert Field("Ignored", "1,200 *.tmp, 7 @eaDir") in fields
     assert Field("Photos", "1,060, 2 missing") in fields
@@ -137,7 +143,7 @@ def test_a_status_says_rate_time_left_and_what_stands_in_the_way(status: dict[st
 
 def test_where_nothing_is_wrong_a_root_is_one_line(status: dict[str, Any]) -> None:
     quiet = {**ROOT, "files": 9}
-    status |= {"roots": [quiet], "unsupported": [], "settling": 0, "errors": []}
+    status |= {"roots": [quiet], "unsupported": [], "settling": 0, "errors": [], "failures": []}
     status["output"]["conflicts"] = []
     fields = render.status_fields(status)
     assert Field("Root", "/photos: watched on ext4, 9 files") in fields

@@ -265,6 +265,31 @@ def test_encodings_come_back_to_the_bit_in_order_of_hash_and_box(store: Store) -
     assert everything.photos.tolist() == [2, 2, 1]
 
 
+def test_failures_are_counted_by_the_first_words_of_their_reasons(store: Store) -> None:
+    reasons = [
+        "The file is truncated: 12 bytes not processed. Copy it anew from its source.",
+        "The file is truncated: no end. Copy it anew from its source.",
+        "It took longer than 120 seconds (limits.seconds).",
+        "The picture has 300 megapixels; the limit is 250 (limits.megapixels). Raise it.",
+        "The picture has 400 megapixels; the limit is 250 (limits.megapixels). Raise it.",
+        "The file is empty. Copy it anew from its source.",
+    ]
+    with store.transaction():
+        for number, reason in enumerate(reasons):
+            stat = FileStat(b"/p/%d.jpg" % number, 1, 1, number)
+            store.files.put(stat, FileState.PENDING, 0.0)
+            known = store.files.at(stat.path)
+            assert known is not None
+            store.files.failed_once(known.id, reason, tries_allowed=1)
+    with reading(store.path) as views:
+        assert dict(views.failures()) == {
+            "The file is truncated": 2,
+            "It took longer than … seconds": 1,
+            "The picture has … megapixels": 2,
+            "The file is empty": 1,
+        }
+
+
 def test_an_empty_store_has_no_faces(store: Store) -> None:
     assert len(store.faces.all().ids) == 0
 

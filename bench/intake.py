@@ -16,8 +16,10 @@ import os
 import statistics
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from watchdog.utils.dirsnapshot import DirectorySnapshot, DirectorySnapshotDiff
@@ -91,23 +93,35 @@ class Theirs:
 
 def opened(photos: Path, rescan: Callable[[], None]) -> int:
     """Return how many files below ``photos`` are opened while ``rescan`` runs."""
+    folders = [os.fsencode(folder) for folder, _, _ in os.walk(photos)]
+    one = next(photos.rglob("*.jpg"))
     with closing(Inotify()) as watch:
-        for folder, _, files in os.walk(os.fsencode(photos)):
+        for folder in folders:
             watch.add(folder, _OPEN)
-            known = os.path.join(folder, files[0]) if files else None
-        if known is None or _count(watch, lambda: Path(os.fsdecode(known)).read_bytes()) != 1:
+        if _count(watch, one.read_bytes) != 1:
             raise RuntimeError("inotify does not tell of files that are opened")
         return _count(watch, rescan)
 
 
 def _count(watch: Inotify, act: Callable[[], object]) -> int:
-    """Count files that are opened; the kernel joins equal notices that follow one another."""
-    act()
+    """Count the files that are opened until ``act`` has ended."""
+    ended = Event()
+    with ThreadPoolExecutor(1) as pool:
+        opens = pool.submit(_opens, watch, ended)
+        try:
+            act()
+        finally:
+            ended.set()
+        return opens.result()
+
+
+def _opens(watch: Inotify, ended: Event) -> int:
     found = 0
-    while events := watch.read():
-        if any(event.mask & Mask.Q_OVERFLOW for event in events):
-            raise RuntimeError("more was opened than the kernel remembers")
-        found += sum(not event.mask & Mask.ISDIR for event in events)
+    while watch.wait(0.1) or not ended.is_set():
+        for event in watch.read():
+            if event.mask & Mask.Q_OVERFLOW:
+                raise RuntimeError("more was opened than the kernel remembers")
+            found += not event.mask & Mask.ISDIR
     return found
 
 

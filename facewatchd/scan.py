@@ -128,6 +128,11 @@ class Ignore:
         self._folders = frozenset(folders)
         self._below_them = tuple(each.rstrip(b"/") + b"/" for each in self._folders)
 
+    @property
+    def may_leave_out(self) -> Callable[[bytes], object]:
+        """Tells quickly by a file's name when there is no rule against it: for most there is none."""
+        return bool if self._patterns else _IGNORED_NAME.match
+
     def rule(self, path: bytes, *, folder: bool) -> Rule | None:
         """Return why ``path``, a folder or a file below the root, is left out by its name."""
         if path in self._folders or path.startswith(self._below_them):
@@ -206,11 +211,13 @@ class Walk:
                 return Seen(folder, []), []
         files: list[tuple[bytes, int, int, int]] = []
         folders: list[bytes] = []
+        may_leave_out = self._ignore.may_leave_out
         for number, entry in enumerate(found):
             if not number % _ENTRIES_A_BREATH:
                 self._breathe()
             is_folder = entry.is_dir(follow_symlinks=False)
-            rule = self._ignore.rule(entry.path, folder=is_folder)
+            suspect = is_folder or may_leave_out(entry.name)
+            rule = self._ignore.rule(entry.path, folder=is_folder) if suspect else None
             if rule is not None:
                 self.ignored[rule] += 1
             elif is_folder:

@@ -70,8 +70,9 @@ class Removing:
         losses.events.add(path)
 
     def is_back(self, root: Root, path: bytes) -> None:
-        """A file was entered; a walk that passed before it came did not see it."""
-        self._losses(root).back.add(path)
+        """A file was entered; a walk under way that passed before it came did not see it."""
+        if root.walker.busy:
+            self._losses(root).back.add(path)
 
     def note(self, root: Root, gone: list[KnownFile]) -> None:
         """A walk did not find ``gone`` in a folder that it listed."""

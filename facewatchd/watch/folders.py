@@ -172,6 +172,8 @@ class Folders:
             self.doubt(parent)
             return []
         else:
+            if elsewhere.parent is not None:  # it is told late, or parent is not what it seems
+                self.doubt(elsewhere.parent)
             self.tree.move(elsewhere, parent, name)
             new = []
         if self._hints:

@@ -84,6 +84,7 @@ def test_a_clock_that_jumps_a_day_disturbs_nothing(daemon: Daemon, shown: Shown)
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "NO_FAKE_STAT": "1",
+        "PYTHONPATH": str(Path(__file__).parents[1] / "support" / "faketime"),
     }
     clock.write_text("+0\n")
     album(daemon.photos / "first", 40)

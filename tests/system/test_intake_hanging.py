@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import time
@@ -12,7 +13,7 @@ import psutil
 import pytest
 
 from tests.support.mounts import Mounts, needs_root
-from tests.support.pictures import QUICK, album, noise
+from tests.support.pictures import QUICK, noise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.system, pytest.mark.timeout(200)]
 
 MANY = 60
+LONG_AGO = 1_500_000_000
 
 
 @dataclass
@@ -90,8 +92,16 @@ def share(daemon: Daemon, tmp_path: Path) -> Iterator[Share]:
     assert not left, "processes of the daemon outlive the file system that held them"
 
 
+def fill(share: Share, count: int) -> None:
+    """Put photos behind the share that nobody can take for unfinished."""
+    for number in range(count):
+        path = share.behind / f"{number}.jpg"
+        path.write_bytes(noise(number, 480, 360))
+        os.utime(path, (LONG_AGO, LONG_AGO))
+
+
 def test_a_walk_that_hangs_stops_its_root_alone(share: Share, photos: Path, shown: Shown) -> None:
-    album(share.behind, 3)
+    fill(share, 3)
     share.daemon.start()
     share.daemon.wait_until_idle()
     assert share.state() == "polled"
@@ -109,8 +119,7 @@ def test_a_walk_that_hangs_stops_its_root_alone(share: Share, photos: Path, show
 
 
 def test_readers_that_hang_stop_their_root_alone(share: Share, photos: Path, shown: Shown) -> None:
-    for number in range(MANY):
-        (share.behind / f"{number}.jpg").write_bytes(noise(number, 480, 360))
+    fill(share, MANY)
     share.daemon.start()
     share.daemon.wait_for(lambda: "done" in share.daemon.files(share.root).values(), 60)
     share.hang()
@@ -127,8 +136,7 @@ def test_readers_that_hang_stop_their_root_alone(share: Share, photos: Path, sho
 
 
 def test_a_root_that_hung_comes_back_by_itself(share: Share, photos: Path, shown: Shown) -> None:
-    for number in range(MANY):
-        (share.behind / f"{number}.jpg").write_bytes(noise(number, 480, 360))
+    fill(share, MANY)
     share.daemon.start()
     share.daemon.wait_for(lambda: "done" in share.daemon.files(share.root).values(), 60)
     share.hang()

@@ -9,6 +9,7 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 from tests.support.mounts import needs_root
 from tests.support.pictures import QUICK
@@ -56,19 +57,21 @@ def elsewhere(daemon: Daemon, photos: Path) -> Path:
 def odd(daemon: Daemon, photos: Path) -> dict[bytes, str]:
     """Put photos of one person under odd names into odd folders; return how each shall end."""
     ends = {}
-    source = (photos / "bbt" / "amy" / "amy1.png").read_bytes()
+    source = Image.open(photos / "bbt" / "amy" / "amy1.png")
     top = os.fsencode(daemon.photos)
     places = [os.path.join(top, name) for name in NAMES]
     places += [os.path.join(top, folder, NAMES[0]) for folder in FOLDERS]
     for number, path in enumerate(places):
         os.makedirs(os.path.dirname(path), exist_ok=True)
+        source.putpixel((0, 0), number)  # another picture of the same face
         with open(path, "wb") as file:
-            file.write(source + b"\0" * (number + 1))  # other bytes, the same picture
+            source.save(file, "PNG")
         ends[path] = "done"
     for name in NAMES[:3]:
         path = os.path.join(top, b"broken " + name)
         with open(path, "wb") as file:
-            file.write(source[:1000])
+            file.write(b"\x89PNG\r\n\x1a\n")
+        os.utime(path, (0, 0))  # or it might be taken for unfinished, and given time
         ends[path] = "failed"
     return ends
 
@@ -95,9 +98,9 @@ def traps(daemon: Daemon, elsewhere: Path) -> list[bytes]:
 
 @pytest.fixture
 def set_traps(daemon: Daemon, elsewhere: Path) -> None:
-    """Plant links that lead out where the daemon is going to write."""
+    """Plant links that lead out where the daemon is going to write; the folder 1 is free."""
     daemon.output.mkdir()
-    (daemon.output / "person_0001").symlink_to("../elsewhere")
+    (daemon.output / "person_0003").symlink_to("../elsewhere")
     (daemon.output / "_doubtful").symlink_to(elsewhere)
     (daemon.output / "person_0002").mkdir()
     (daemon.output / "person_0002" / "cover.jpg").symlink_to("../../elsewhere/notes.txt")

@@ -130,7 +130,7 @@ class Ignore:
 
     @property
     def may_leave_out(self) -> Callable[[bytes], object]:
-        """Tells quickly by a file's name when there is no rule against it: for most there is none."""
+        """Tells quickly by its name that a file is not left out: nearly none is."""
         return bool if self._patterns else _IGNORED_NAME.match
 
     def rule(self, path: bytes, *, folder: bool) -> Rule | None:

@@ -140,6 +140,7 @@ class Roots:
             if isinstance(news, Hint):
                 root = self.of(news.path)
                 if root is not None and not root.offline:
+                    root.unwatched.pop(news.path, None)  # it is told of again if it still is
                     yield root, news
                 continue
             root = self.of(news.root)
@@ -155,8 +156,9 @@ class Roots:
                     root.unwatched = {}  # those that still are not watched are told of again
                     root.walker.request(root.path)
                 case Unwatched(_, folder, reason):
+                    if not root.unwatched:  # the status names the others
+                        log.warning("%r is not watched: %s.", os.fsdecode(folder), reason)
                     root.unwatched[folder] = reason
-                    log.warning("%r is not watched: %s.", os.fsdecode(folder), reason)
                 case Gone(_, reason):
                     root.walker.forget()
                     root.is_watched = root.has_events = False

@@ -73,6 +73,11 @@ def heard(walker: Walker, *, go: bool = True) -> list[Report]:
     return reports
 
 
+def scout_of(walker: Walker) -> psutil.Process:
+    assert walker._child is not None
+    return psutil.Process(walker._child.pid)
+
+
 def listed(reports: list[Report]) -> set[bytes]:
     return {file.path for r in reports if isinstance(r, Listing) for file in r.files}
 
@@ -143,7 +148,7 @@ def test_a_scout_that_is_silent_is_killed_and_replaced(tmp_path: Path, walker: W
     path = write(tmp_path / "a.jpg")
     walker.request(bytes(tmp_path))
     heard(walker)
-    (scout,) = psutil.Process().children()
+    scout = scout_of(walker)
     os.kill(scout.pid, signal.SIGSTOP)
     walker.request(bytes(tmp_path))
     assert walker.step(0.0) == []
@@ -158,7 +163,7 @@ def test_a_scout_that_is_silent_is_killed_and_replaced(tmp_path: Path, walker: W
 def test_a_scout_that_dies_is_told_of(tmp_path: Path, walker: Walker) -> None:
     walker.request(bytes(tmp_path))
     heard(walker)
-    (scout,) = psutil.Process().children()
+    scout = scout_of(walker)
     walker.request(bytes(tmp_path))
     scout.kill()
     (silent,) = [r for r in heard(walker) if isinstance(r, Silent)]
@@ -170,7 +175,7 @@ def test_a_scout_that_dies_is_told_of(tmp_path: Path, walker: Walker) -> None:
 def test_an_idle_scout_ends(tmp_path: Path, walker: Walker) -> None:
     walker.request(bytes(tmp_path))
     heard(walker)
-    (scout,) = psutil.Process().children()
+    scout = scout_of(walker)
     due = walker.next_due()
     assert due is not None
     walker.step(due + 1)

@@ -205,6 +205,7 @@ class Encoding:
             case PhotoRead(content, photo):
                 with self._store.transaction():
                     self._add(task.file, content, photo)
+                log.debug("Encoded %r", os.fsdecode(task.stat.path))
                 self._finished.append(self._clock.monotonic())
             case PhotoChanged():
                 self._wait_for(task)

@@ -53,8 +53,11 @@ class Intake:
         self.roots.walk_all()
 
     def check(self) -> None:
-        """Raise RootError when no root can be read."""
-        if all(root.offline for root in self.roots.all):
+        """Raise RootError when no root can be read.
+
+        One that is not the disk that it was waits for the user, who asks the running daemon.
+        """
+        if all(root.offline and not root.is_readable for root in self.roots.all):
             raise RootError(
                 "No root can be read:\n"
                 + "\n".join(f"  {os.fsdecode(r.path)}: {r.offline}" for r in self.roots.all),

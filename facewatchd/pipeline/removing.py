@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from facewatchd.store import Store
     from facewatchd.store.files import KnownFile
 
-MANY = 50  # so many photos, and
-SHARE = 0.2  # more than this share of a root's, do not vanish at once without a reason
+MANY = 50  # of a root with so many photos,
+SHARE = 0.2  # more than this share does not vanish at once without a reason
 AT_ONCE = 60.0  # seconds
 GATHERS = 2.0  # seconds without a further deletion after which a wave of them is weighed
 
@@ -138,7 +138,7 @@ class Removing:
         ]
         vanished = len(photos) + sum(n for _, n in losses.lately)
         known = self._store.files.count_below(root.path) + sum(n for _, n in losses.lately)
-        few = vanished < (1 if root.replaced else MANY) or vanished <= SHARE * known
+        few = vanished <= SHARE * known or (known < MANY and not root.replaced)
         if few or root.accepts:
             if photos:
                 losses.lately.append((now, len(photos)))

@@ -46,6 +46,7 @@ class Root:
     has_events: bool = False  # inotify reports what changes there
     is_watched: bool = False  # everything that can be watched is
     watched_as: tuple[str, int] | None = None  # mount and inode of what inotify was told to watch
+    is_readable: bool = False  # its folder can be listed, whatever disk it is on
     offline: str | None = None  # why nothing of it can be seen
     vanished: int = 0  # photos that are not removed before somebody says so
     unreadable: str | None = None  # what could not be listed in it

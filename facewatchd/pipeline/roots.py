@@ -10,7 +10,7 @@ from facewatchd.mounts import MountChanges, has_events, read_mounts
 from facewatchd.pipeline.root import Root
 from facewatchd.pipeline.walker import Ended, Silent, Walker
 from facewatchd.scan import STOP_FILES, Ignore, Listing, is_within
-from facewatchd.scout import Top
+from facewatchd.scout import SYNCTHING_MARKER, Top
 from facewatchd.store.folders import Place
 from facewatchd.watch import Gone, Hint, Lost, Unwatched, Watched, Watcher
 
@@ -139,6 +139,8 @@ class Roots:
         for news in self._watcher.take():
             if isinstance(news, Hint):
                 root = self.of(news.path)
+                if root is not None and news.path == os.path.join(root.path, SYNCTHING_MARKER):
+                    self._attend(root)  # before deletions that come with it are believed
                 if root is not None and not root.offline:
                     root.unwatched.pop(news.path, None)  # it is told of again if it still is
                     yield root, news
@@ -198,6 +200,7 @@ class Roots:
         """Whether a whole walk saw the root, and saw the same mounts from beginning to end."""
         refused = {each.folder: each.reason for each in ended.walked.unreadable}
         if root.path in refused:
+            root.is_readable = False
             self._lose(root, f"it cannot be read: {refused[root.path]}")
             return False
         self._look_at_mounts()
@@ -222,6 +225,7 @@ class Roots:
         mount = self._mounts.holding(root.path)
         places = self._store.folders.places(root.path)
         known = places.get(root.path)
+        root.is_readable = True
         if known is not None and not root.accepts and (why := _differs(known, mount, top)):
             root.walker.answer(go=False)
             self._lose(root, f"{why}. If its photos were deleted: {root.accept_command}")

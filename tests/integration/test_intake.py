@@ -117,6 +117,43 @@ def test_a_walk_over_what_is_known_changes_nothing(house: House) -> None:
 
 
 class TestAnOfflineRoot:
+    def test_on_another_disk_at_the_start_waits_for_the_user(self, tmp_path: Path) -> None:
+        with closing(House(tmp_path)) as house:
+            house.write("a.jpg")
+            house.start()
+            with house.store.transaction():
+                house.store._db.execute("UPDATE places SET identity = 'UUID=another /'")
+        with closing(House(tmp_path)) as house:
+            house.start()
+            house.intake.check()
+            assert house.root.state == "offline"
+            house.intake.accept(bytes(house.path))
+            house.work()
+            assert house.root.state == "watched"
+
+    def test_whose_marker_goes_with_its_photos_keeps_them(self, house: House) -> None:
+        path = house.write("trip/a.jpg")
+        marker = house.path / ".stfolder"
+        marker.mkdir()
+        house.start()
+        house.read_all()
+        marker.rmdir()
+        os.unlink(path)
+        while house.root.state != "offline":
+            house.step()
+        house.rest(QUIET_COMPLETE)
+        assert house.known() == {"trip/a.jpg"}
+
+    def test_of_which_half_vanishes_when_it_has_fifty(self, house: House) -> None:
+        paths = [house.write(f"{number}.jpg") for number in range(MANY)]
+        house.start()
+        house.read_all()
+        for path in paths[: MANY // 2]:
+            os.unlink(path)
+        house.settle(paths[MANY // 2 - 1], QUIET_COMPLETE)
+        assert len(house.known()) == MANY
+        assert house.root.vanished == MANY // 2
+
     def test_that_is_moved_away_keeps_what_is_known_of_it(self, house: House) -> None:
         house.write("a.jpg")
         house.start()

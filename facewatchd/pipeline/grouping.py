@@ -43,6 +43,7 @@ class _Run:
     faces: AllFaces
     stored: int  # faces in the store, those of too low a quality among them
     new_faces: int
+    backlog: bool  # whether photos were still waiting to be read when it began
 
 
 class Grouping:
@@ -114,7 +115,7 @@ class Grouping:
         """Start a run when one is due and not ``paused``, and take in the result of one's end."""
         if self._run is None:
             if not paused and self._is_due(backlog=backlog):
-                self._start()
+                self._start(backlog=backlog)
         elif self._run.child.connection.poll():
             self._finish(self._run)
 
@@ -126,15 +127,12 @@ class Grouping:
             self._run = None
 
     def _is_due(self, *, backlog: bool) -> bool:
-        if self._first_backlog and not backlog and self._clustered + self._encoding.new_faces:
-            self._first_backlog = False
-            with self._store.transaction():
-                self._store.set_fact("first_backlog", "done")
-            return True
         if self._requested:
             return True
         if self._clock.monotonic() < self._not_before:
             return False
+        if self._first_backlog and not backlog and self._clustered + self._encoding.new_faces:
+            return True
         if self._enough_are_new:
             return True
         return self.last is not None and self._clock.time() >= self.next
@@ -144,7 +142,7 @@ class Grouping:
         enough = max(self._settings.recluster.new_faces, GROWTH * self._clustered)
         return self._encoding.new_faces >= enough
 
-    def _start(self) -> None:
+    def _start(self, *, backlog: bool) -> None:
         self._requested = False
         settings = self._settings
         faces = self._store.faces.all(settings.engine.min_quality)
@@ -159,7 +157,9 @@ class Grouping:
                 similarity=settings.similarity,
             )
         )
-        self._run = _Run(child, faces, self._store.faces.count(), self._encoding.new_faces)
+        self._run = _Run(
+            child, faces, self._store.faces.count(), self._encoding.new_faces, backlog=backlog
+        )
 
     def _finish(self, run: _Run) -> None:
         try:
@@ -187,6 +187,9 @@ class Grouping:
         self.last, self.last_seconds = self._clock.time(), seconds
         self._clustered = run.stored
         self._store.set_fact("clustered_at", str(self.last))
+        if not run.backlog:  # not before it is applied: a kill until then must have it run again
+            self._first_backlog = False
+            self._store.set_fact("first_backlog", "done")
         self._store.set_fact("clustered_seconds", str(seconds))
         self._store.set_fact("clustered_faces", str(self._clustered))
 

@@ -99,16 +99,14 @@ class Intake:
         """Take the hints, deal with what has settled, and enter what the walks saw."""
         now = self._clock.monotonic()
         latest: dict[bytes, tuple[Root, bool]] = {}
+        seen: list[tuple[Root, Listing | Ended]] = []
         for root, news in self.roots.step():
-            match news:
-                case Hint(path, complete):
-                    latest[path] = root, complete
-                case Listing():
-                    with self._store.transaction():
-                        self._enter(root, news)
-                case _:
-                    with self._store.transaction():
-                        self._end_walk(root, news)
+            if isinstance(news, Hint):
+                latest[news.path] = root, news.complete
+            else:
+                seen.append((root, news))
+        if seen:
+            self._take_in(seen)
         for path, (root, complete) in latest.items():
             self._touch(root, path, now, complete=complete)
         for path in self._settling.due(now):
@@ -118,6 +116,15 @@ class Intake:
                 self._settling.drop(path)
                 log.warning("%r is left to the next scan: %s", os.fsdecode(path), error.strerror)
         self._removing.step(self.roots.all)
+
+    def _take_in(self, seen: list[tuple[Root, Listing | Ended]]) -> None:
+        """Enter what walks saw, all that has come in one transaction: each costs a disk a turn."""
+        with self._store.transaction():
+            for root, news in seen:
+                if isinstance(news, Listing):
+                    self._enter(root, news)
+                else:
+                    self._end_walk(root, news)
 
     def close(self) -> None:
         """Stop watching and walking."""
@@ -172,7 +179,7 @@ class Intake:
         there = frozenset(stat.path for stat in listing.files)
         whole = not changes.gone
         for stat in (*changes.new, *changes.changed):
-            if self._is_settled(root, stat):
+            if self._is_settled(stat):
                 self._put(stat, there)
             else:
                 whole = False
@@ -180,13 +187,14 @@ class Intake:
         if whole:
             self._store.folders.set_digest(listing.folder, listing.digest)
 
-    def _is_settled(self, root: Root, stat: FileStat) -> bool:
+    def _is_settled(self, stat: FileStat) -> bool:
         """Whether nobody is still writing a file; if somebody may be, it is let rest."""
         confirmed = self._to_confirm.pop(stat.path, None) == stat
         young = abs(self._clock.time() - stat.mtime_ns / 1e9) < QUIET
         if confirmed or not (young or stat.path in self._settling):
             return True
-        if stat.path not in self._settling or root.may_hang(stat.path):
+        is_known = stat.path in self._settling
+        if not is_known or self._settling.stat_of(stat.path) != stat:
             self._settling.touch(stat.path, self._clock.monotonic(), complete=False, stat=stat)
         return False
 

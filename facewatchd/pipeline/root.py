@@ -45,7 +45,7 @@ class Root:
     listed: bool = False  # all of it, since the start
     has_events: bool = False  # inotify reports what changes there
     is_watched: bool = False  # everything that can be watched is
-    watched_as: tuple[str, int] | None = None  # mount and inode of what inotify was told to watch
+    watched_as: tuple[object, ...] | None = None  # its inode and mounts when watching began
     is_readable: bool = False  # its folder can be listed, whatever disk it is on
     offline: str | None = None  # why nothing of it can be seen
     vanished: int = 0  # photos that are not removed before somebody says so

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from facewatchd.pipeline.clock import Clock
     from facewatchd.pipeline.walker import Report
     from facewatchd.store import Store
+    from facewatchd.watch import News
 
 LOOK_AGAIN = 10.0  # seconds until a root that is offline is looked for again
 _CLOSES_WITHIN = 2.0
@@ -137,37 +138,40 @@ class Roots:
 
     def _hints(self) -> Iterator[tuple[Root, Hint]]:
         for news in self._watcher.take():
-            if isinstance(news, Hint):
-                root = self.of(news.path)
-                if root is not None and news.path == os.path.join(root.path, SYNCTHING_MARKER):
-                    self._attend(root)  # before deletions that come with it are believed
-                if root is not None and not root.offline:
-                    root.unwatched.pop(news.path, None)  # it is told of again if it still is
-                    yield root, news
-                continue
-            root = self.of(news.root)
+            root = self.of(news.path if isinstance(news, Hint) else news.root)
             if root is None:
                 continue
-            match news:
-                case Watched(_, folders):
-                    log.info("%r is watched: %d folders.", os.fsdecode(root.path), folders)
-                    root.is_watched = True
-                    root.walker.request(root.path)
-                case Lost(_, reason):
-                    log.warning("%r is listed anew: %s.", os.fsdecode(root.path), reason)
-                    root.unwatched = {}  # those that still are not watched are told of again
-                    root.walker.request(root.path)
-                case Unwatched(_, folder, reason):
-                    if not root.unwatched:  # the status names the others
-                        log.warning("%r is not watched: %s.", os.fsdecode(folder), reason)
-                    root.unwatched[folder] = reason
-                case Gone(_, reason):
-                    root.walker.forget()
-                    root.is_watched = root.has_events = False
-                    root.watched_as = None
-                    root.replaced = True
-                    self._lose(root, reason)
-                    self._attend(root)
+            if not isinstance(news, Hint):
+                self._hear(root, news)
+                continue
+            if news.path == os.path.join(root.path, SYNCTHING_MARKER):
+                self._attend(root)  # before deletions that come with it are believed
+            if not root.offline:
+                root.unwatched.pop(news.path, None)  # it is told of again if it still is
+                yield root, news
+
+    def _hear(self, root: Root, news: News) -> None:
+        """Take news of the watching itself."""
+        match news:
+            case Watched(_, folders):
+                log.info("%r is watched: %d folders.", os.fsdecode(root.path), folders)
+                root.is_watched = True
+                root.walker.request(root.path)
+            case Lost(_, reason):
+                log.warning("%r is listed anew: %s.", os.fsdecode(root.path), reason)
+                root.unwatched = {}  # those that still are not watched are told of again
+                root.walker.request(root.path)
+            case Unwatched(_, folder, reason):
+                if not root.unwatched:  # the status names the others
+                    log.warning("%r is not watched: %s.", os.fsdecode(folder), reason)
+                root.unwatched[folder] = reason
+            case Gone(_, reason):
+                root.walker.forget()
+                root.is_watched = root.has_events = False
+                root.watched_as = None
+                root.replaced = True
+                self._lose(root, reason)
+                self._attend(root)
 
     def _take(self, root: Root, report: Report) -> Iterator[tuple[Root, Listing | Ended]]:
         match report:
@@ -238,8 +242,9 @@ class Roots:
         root.remote = {m.place: f"{m.kind} sends no events" for m in nested if not _tells(m, root)}
         if not _tells(mount, root):
             self._unwatch(root)
-        elif root.watched_as != (mount.identity, top.inode):
-            self._watch(root)
+        elif root.watched_as != (here := (top.inode, *_mounts_of(root, self._mounts))):
+            self._watch(root)  # also when a disk inside it came or went: it has to be watched anew
+            root.watched_as = here if root.has_events else None
         # First watched, then listed: what appears in between is seen by one or the other.
         root.walker.answer(go=root.is_watched or not root.has_events)
 
@@ -262,7 +267,6 @@ class Roots:
             self._lose(root, f"it cannot be watched: {error.strerror or error}")
         else:
             root.has_events = True
-            root.watched_as = (root.identity, root.top.inode if root.top else 0)
 
     def settle(self, root: Root, ended: Ended) -> None:
         """A whole walk was entered: remember what the root is known by, and when the next is."""

@@ -198,7 +198,7 @@ class Daemon:
     def folders(self) -> dict[str, set[str]]:
         """Return each person's folder with the real paths of the photos it links to."""
         return {
-            folder.name: {os.path.realpath(link) for link in folder.iterdir() if link.is_symlink()}
+            folder.name: {os.path.realpath(link) for link in folder.glob("*") if link.is_symlink()}
             for folder in sorted(self.output.glob(PEOPLE))
         }
 

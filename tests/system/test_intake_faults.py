@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import missing
-from tests.support.pictures import QUICK, album
+from tests.support.pictures import QUICK, aged, album
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,9 @@ def test_photos_that_end_their_worker_cost_only_themselves(daemon: Daemon, shown
     daemon.start()
     daemon.wait_until_idle()
     for width in (*range(200, 220), *ROGUES, *range(220, 240)):
-        Image.effect_noise((width, 8), 50).save(daemon.photos / f"{width}.png")
+        Image.effect_noise((width, 8), 50).save(daemon.home / f"{width}.png")
+        (path,) = aged([daemon.home / f"{width}.png"])
+        path.rename(daemon.photos / path.name)
     good = {bytes(daemon.photos / f"{width}.png") for width in range(200, 240)}
     daemon.wait_for(lambda: _done(daemon) >= good, 90)
     status = daemon.wait_until_idle(90)
@@ -93,7 +95,7 @@ def test_a_clock_that_jumps_a_day_disturbs_nothing(daemon: Daemon, shown: Shown)
         clock.write_text(f"{jump:+}\n")  # also while the first are being read
         assert abs(daemon.status()["time"] - time.time() - jump) < 60, "the clock did not jump"
         for folder in (daemon.photos, polled):
-            arrived = album(folder / f"after {number}", 4, first=100 * number)
+            arrived = _dated(album(folder / f"after {number}", 4, first=100 * number), 0)
             arrived += _dated(album(folder / f"dated {number}", 4, first=100 * number + 50), jump)
             _wait_for(daemon, arrived)
         quiet = daemon.wait_until_idle()

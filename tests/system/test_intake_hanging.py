@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import time
@@ -13,7 +12,7 @@ import psutil
 import pytest
 
 from tests.support.mounts import Mounts, needs_root
-from tests.support.pictures import QUICK, noise
+from tests.support.pictures import QUICK, aged, noise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.system, pytest.mark.timeout(200)]
 
 MANY = 60
-LONG_AGO = 1_500_000_000
 
 
 @dataclass
@@ -97,7 +95,7 @@ def fill(share: Share, count: int) -> None:
     for number in range(count):
         path = share.behind / f"{number}.jpg"
         path.write_bytes(noise(number, 480, 360))
-        os.utime(path, (LONG_AGO, LONG_AGO))
+        aged([path])
 
 
 def test_a_walk_that_hangs_stops_its_root_alone(share: Share, photos: Path, shown: Shown) -> None:

@@ -61,9 +61,11 @@ def seconds_until_quiet(daemon: Daemon, since: float, within: float) -> float:
     """Return when the daemon is idle and uses no processor, in seconds from ``since`` on."""
 
     def is_quiet() -> bool:
+        if not daemon.is_idle():
+            return False
         before = daemon.cpu_seconds()
-        time.sleep(1.0)  # the time over which the use is measured
-        return daemon.is_idle() and daemon.cpu_seconds() - before <= 0.02
+        time.sleep(1.0)  # the time over which the use is measured; to be asked is work, too
+        return daemon.cpu_seconds() - before <= 0.02
 
     daemon.wait_for(is_quiet, within)
     return time.monotonic() - since

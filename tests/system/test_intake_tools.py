@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import missing
 from tests.support.arrivals import Arrivals
 from tests.support.daemon import Daemon
-from tests.support.pictures import QUICK, album, noise
+from tests.support.pictures import QUICK, aged, album, noise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,6 +49,7 @@ def source(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     first = 1000 * crc32(request.node.name.encode())
     paths = album(tmp_path / "source", COUNT, first)
     paths[3].write_bytes(noise(first + 3, 800, 600))
+    aged(paths)
     return tmp_path / "source"
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from tests.conftest import missing
 from tests.support.pictures import QUICK
+from tests.support.soak import WHOLE
 from tests.support.storms import below, fill, nested, storm
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
 WATCHES = 50
 SIZES = [
     pytest.param(10, id="tenth"),
-    pytest.param(1, id="full", marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
+    pytest.param(1, id="full", marks=[*WHOLE, pytest.mark.timeout(900)]),
 ]
 
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import ExifTags, Image, ImageOps
 
 from tests.conftest import missing
+from tests.support.soak import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,23 +23,22 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
-PHOTOS = 500
 Faces = dict[str, list[dict[str, Any]]]
 
 
-@pytest.fixture
-def library(daemon: Daemon, photos: Path) -> Daemon:
-    """A daemon that has read so many photos of people; 150 of them are of people seen often."""
+@pytest.fixture(params=[100, pytest.param(500, marks=WHOLE)])
+def library(daemon: Daemon, photos: Path, request: pytest.FixtureRequest) -> Daemon:
+    """A daemon that has read so many photos of people; up to 150 are of people seen often."""
     if shutil.which("exiftool") is None:
         missing("exiftool")
     source = sorted((photos / "lfw").iterdir())
     often = [p for p in source if p.name.startswith(("George_W_Bush", "Colin_Powell"))][:150]
-    for path in [*often, *(p for p in source if p not in often)][:PHOTOS]:
+    for path in [*often, *(p for p in source if p not in often)][: request.param]:
         shutil.copyfile(path, daemon.photos / path.name)
     daemon.start()
     daemon.wait_until_idle(400)
     daemon.recluster()
-    assert daemon.status()["files"]["done"] == PHOTOS
+    assert daemon.status()["files"]["done"] == request.param
     assert daemon.status()["folders"] >= 2
     return daemon
 
@@ -130,7 +130,7 @@ def test_exiftool_rewrites_tags_and_orientation_of_a_library(library: Daemon, sh
     }
     assert library.stop() == 0
     shown(
-        f"exiftool rewrites tags, then the orientation, of {PHOTOS} photos",
+        f"exiftool rewrites tags, then the orientation, of {len(paths)} photos",
         f"none encoded again; the boxes of all {turned} with faces are right, and all people kept",
     )
 

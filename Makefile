@@ -33,7 +33,7 @@ endif
 
 .PHONY: test
 test: $(READY) ## Run all tests but the long ones
-	.venv/bin/python -m pytest -n 4 --dist loadfile
+	.venv/bin/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: $(READY) ## Lint, formatting, types, layers

@@ -48,8 +48,10 @@ soak: $(READY) ## Run the long tests, with a fixed seed (SOAK_SECONDS, SOAK_SEED
 
 .PHONY: table
 table: $(READY) ## Show what intake promises, in full, and write the table in docs/intake.md
-	.venv/bin/python -m pytest tests/system/test_intake_*.py tests/system/test_kill*.py \
+	.venv/bin/python -m pytest tests/system/test_intake_storms.py \
 	    -m 'system or soak' -k 'not tenth' --table docs/intake.md
+	.venv/bin/python -m pytest tests/system/test_intake_[!s]*.py tests/system/test_kill*.py \
+	    tests/system/test_metadata.py -n 4 -m 'system or soak' -k 'not 100' --table docs/intake.md
 
 .PHONY: format
 format: $(READY) ## Format the code and mend what the linter can

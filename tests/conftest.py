@@ -87,12 +87,17 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
 
 
 def _write_table(document: Path, rows: list[tuple[str, ...]]) -> None:
-    """Put ``rows`` in place of what stands between the marks; ValueError without the marks."""
+    """Put ``rows`` between the marks; ValueError without them.
+
+    Rows of an earlier run stay, unless the same was done again: all of it takes more than one run.
+    """
     text = document.read_text(encoding="utf-8")
     before, rest = text.split(_BEGIN)
-    _, after = rest.split(_END)
+    there, after = rest.split(_END)
     lines = ["| what was done | what was shown |", "|---|---|"]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
+    shown = {row[0]: f"| {' | '.join(row)} |" for row in rows}
+    kept = {line.split("|")[1].strip(): line for line in there.splitlines() if line[:2] == "| "}
+    lines += [line for _, line in sorted({**kept, **shown}.items()) if line not in lines]
     table = "".join(f"{line}\n" for line in lines)
     document.write_text(f"{before}{_BEGIN}\n{table}\n{_END}{after}", encoding="utf-8")
 

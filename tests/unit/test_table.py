@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-BEFORE = "before\n<!-- shown: begin -->\n\nold\n\n<!-- shown: end -->\nafter\n"
+BEFORE = """before
+<!-- shown: begin -->
+
+| what was done | what was shown |
+|---|---|
+| b | worked once |
+| c | was shown before |
+
+<!-- shown: end -->
+after
+"""
 AFTER = """before
 <!-- shown: begin -->
 
@@ -18,6 +28,7 @@ AFTER = """before
 |---|---|
 | a | works |
 | b | works |
+| c | was shown before |
 
 <!-- shown: end -->
 after

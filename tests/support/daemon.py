@@ -178,7 +178,7 @@ class Daemon:
         family = psutil.Process(self.process.pid).children(recursive=True)
         self.process.kill()
         self.process.wait(10)
-        _, alive = psutil.wait_procs(family, timeout=10)
+        _, alive = psutil.wait_procs(family, timeout=30)  # one that just starts finds out late
         assert not alive, "children outlive the daemon"
 
     def bury(self) -> int:

@@ -198,9 +198,17 @@ class Daemon:
     def folders(self) -> dict[str, set[str]]:
         """Return each person's folder with the real paths of the photos it links to."""
         return {
-            folder.name: {os.path.realpath(link) for link in folder.glob("*") if link.is_symlink()}
+            folder.name: {os.path.realpath(link) for link in _inside(folder) if link.is_symlink()}
             for folder in sorted(self.output.glob(PEOPLE))
         }
+
+
+def _inside(folder: Path) -> list[Path]:
+    """Return what is in ``folder``; nothing when it went since it was seen."""
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []
 
 
 def _session(pid: int) -> int | None:

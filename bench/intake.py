@@ -42,7 +42,7 @@ class Ours:
         roots = [{"path": photos}]
         folders = {"output": home / "people", "state": home / "state"}
         self._pipeline = Pipeline(load(None, {"roots": roots, **folders}), SystemClock())
-        self._pipeline.start()
+        self._pipeline.start(lambda: False)
         self._until(lambda: self._pipeline.live.state == "idle")
 
     def end_scout(self) -> None:

@@ -86,7 +86,7 @@ def run(settings: Settings) -> None:
         pipeline = Pipeline(settings, SystemClock())
         stack.callback(pipeline.close)
         stop = _stop_on_signals(pipeline)
-        pipeline.start()
+        pipeline.start(lambda: stop)
         control = Control(settings, pipeline)
         api = ApiServer(control, settings.socket_path)
         api.start()

@@ -10,6 +10,7 @@ from facewatchd.errors import NotFoundError, RootError
 from facewatchd.model import FileState
 from facewatchd.pipeline.removing import Removing
 from facewatchd.pipeline.roots import Roots
+from facewatchd.pipeline.walker import Broken, Ended
 from facewatchd.scan import STOP_FILES, Listing, diff, is_folder, is_picture, kind, look
 from facewatchd.settle import QUIET, Settling
 from facewatchd.watch import Hint
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from facewatchd.pipeline.clock import Clock
     from facewatchd.pipeline.publishing import Publishing
     from facewatchd.pipeline.root import Root
-    from facewatchd.pipeline.walker import Ended
     from facewatchd.store import Store
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class Intake:
         """Take the hints, deal with what has settled, and enter what the walks saw."""
         now = self._clock.monotonic()
         latest: dict[bytes, tuple[Root, bool]] = {}
-        seen: list[tuple[Root, Listing | Ended]] = []
+        seen: list[tuple[Root, Listing | Ended | Broken]] = []
         for root, news in self.roots.step():
             if isinstance(news, Hint):
                 latest[news.path] = root, news.complete
@@ -117,14 +117,17 @@ class Intake:
                 log.warning("%r is left to the next scan: %s", os.fsdecode(path), error.strerror)
         self._removing.step(self.roots.all)
 
-    def _take_in(self, seen: list[tuple[Root, Listing | Ended]]) -> None:
+    def _take_in(self, seen: list[tuple[Root, Listing | Ended | Broken]]) -> None:
         """Enter what walks saw, all that has come in one transaction: each costs a disk a turn."""
         with self._store.transaction():
             for root, news in seen:
-                if isinstance(news, Listing):
-                    self._enter(root, news)
-                else:
-                    self._end_walk(root, news)
+                match news:
+                    case Listing():
+                        self._enter(root, news)
+                    case Broken():
+                        self._removing.break_walk(root)
+                    case Ended():
+                        self._end_walk(root, news)
 
     def close(self) -> None:
         """Stop watching and walking."""
@@ -169,7 +172,7 @@ class Intake:
             root.walker.request(path)
         elif (known := self._store.files.at(path)) is None or known.stat != stat:
             with self._store.transaction():
-                self._put(stat, _Disk(path))
+                self._put(stat, _Disk())
             self._removing.is_back(root, path)
 
     def _enter(self, root: Root, listing: Listing) -> None:
@@ -231,10 +234,7 @@ class Intake:
 
 
 class _Disk:
-    """The files beside a path, looked for on the disk when they are asked for."""
-
-    def __init__(self, path: bytes) -> None:
-        self._path = path
+    """What is on the disk, looked for when it is asked for."""
 
     def __contains__(self, path: object) -> bool:
         return isinstance(path, bytes) and os.path.lexists(path)

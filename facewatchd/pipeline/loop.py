@@ -93,14 +93,15 @@ class Pipeline:
         }
         self.live = self._look("starting")
 
-    def start(self) -> None:
+    def start(self, stopped: Callable[[], object]) -> None:
         """Watch the roots; RootError when none can be read.
 
-        Returns when each root that sends events is watched: from then on nothing is missed.
+        Returns when each root that sends events is watched: from then on nothing is missed.  On a
+        slow disk that takes long, so it also returns when ``stopped`` says so.
         """
         self._publishing.start()
         self.intake.start()
-        while self.intake.roots.undecided:
+        while self.intake.roots.undecided and not stopped():
             self.intake.step()
             self.wait(self._clock.monotonic() + _LOOKS_EVERY)
         self.intake.check()

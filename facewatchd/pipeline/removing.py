@@ -78,6 +78,10 @@ class Removing:
         """A walk did not find ``gone`` in a folder that it listed."""
         self._losses(root).walked += gone
 
+    def break_walk(self, root: Root) -> None:
+        """The walk under way came to no end that counts: what it did not find is unknown."""
+        self._losses(root).walked = []
+
     def end_walk(self, root: Root, ended: Ended) -> None:
         """Weigh and remove what the walk did not find; the caller's transaction."""
         losses = self._losses(root)
@@ -136,6 +140,8 @@ class Removing:
             for file in gone
             if file.photo is not None and not self._store.files.is_shown_elsewhere(file, ids)
         ]
+        if root.vanished and photos and not (is_whole or root.accepts):
+            return False  # the next whole walk weighs these with the others
         vanished = len(photos) + sum(n for _, n in losses.lately)
         known = self._store.files.count_below(root.path) + sum(n for _, n in losses.lately)
         few = vanished <= SHARE * known or (known < MANY and not root.replaced)

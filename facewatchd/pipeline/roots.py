@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from facewatchd.mounts import MountChanges, has_events, read_mounts
 from facewatchd.pipeline.root import Root
-from facewatchd.pipeline.walker import Ended, Silent, Walker
+from facewatchd.pipeline.walker import Broken, Ended, Silent, Walker
 from facewatchd.scan import STOP_FILES, Ignore, Listing, is_within
 from facewatchd.scout import SYNCTHING_MARKER, Top
 from facewatchd.store.folders import Place
@@ -107,7 +107,7 @@ class Roots:
         self._attend(root)
         return True
 
-    def step(self) -> Iterator[tuple[Root, Hint | Listing | Ended]]:
+    def step(self) -> Iterator[tuple[Root, Hint | Listing | Ended | Broken]]:
         """Yield what may have changed; walk over whatever is due."""
         now = self._clock.monotonic()
         self._look_at_mounts()
@@ -173,7 +173,7 @@ class Roots:
                 self._lose(root, reason)
                 self._attend(root)
 
-    def _take(self, root: Root, report: Report) -> Iterator[tuple[Root, Listing | Ended]]:
+    def _take(self, root: Root, report: Report) -> Iterator[tuple[Root, Listing | Ended | Broken]]:
         match report:
             case Top():
                 self._enter(root, report)
@@ -181,12 +181,10 @@ class Roots:
                 self._lose(root, reason)
             case Listing(folder) if not is_within(folder, root.kept):
                 yield root, report
-            case Ended(walked):
-                if walked.deep and walked.top == root.path:
-                    if self._is_readable(root, report):
-                        yield root, report
-                else:
-                    yield root, report
+            case Ended(walked) if walked.deep and walked.top == root.path:
+                yield root, report if self._is_readable(root, report) else Broken()
+            case Ended() | Broken():
+                yield root, report
 
     def _look_at_mounts(self) -> None:
         """Read what is mounted, if that has changed, and walk over the roots that it concerns.

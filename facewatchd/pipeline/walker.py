@@ -40,7 +40,11 @@ class Ended(NamedTuple):
     seen: frozenset[bytes]
 
 
-Report = Top | Listing | Ended | Silent
+class Broken(NamedTuple):
+    """A walk came to no end that counts: what it did not see need not be gone."""
+
+
+Report = Top | Listing | Ended | Silent | Broken
 
 
 class Walker:
@@ -64,6 +68,7 @@ class Walker:
         self._waiting: deque[Go] = deque()
         self._going: Go | None = None
         self._seen: set[bytes] = set()
+        self._broken = False
         self._heard = 0.0
 
     @property
@@ -106,9 +111,10 @@ class Walker:
 
     def step(self, now: float) -> list[Report]:
         """Send what waits, and return what the scout said."""
-        reports: list[Report] = []
+        reports: list[Report] = [Broken()] if self._broken else []
+        self._broken = False
         if self._going is not None:
-            reports = self._listen(now)
+            reports += self._listen(now)
         if self._going is not None and now - self._heard > SILENT:
             reports.append(self._give_up(f"its storage has not answered for {SILENT:.0f} s"))
         if self._going is None:
@@ -189,6 +195,7 @@ class Walker:
             self._child.connection.close()
             self._child.kill()
             self._killed = self._child
+        self._broken |= self._going is not None
         self._child = self._going = None
 
     def _send(self, message: object) -> None:

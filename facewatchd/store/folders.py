@@ -51,12 +51,6 @@ class Folders:
         """The rows of ``folder`` are as the listing with this digest."""
         self._db.execute("INSERT OR REPLACE INTO folders VALUES (?, ?)", [folder, digest])
 
-    def forget_digests(self, top: bytes) -> None:
-        """Have all at and below ``top`` compared at the next walk."""
-        self._db.execute(
-            "DELETE FROM folders WHERE path = ? OR (path >= ? AND path < ?)", [top, *below(top)]
-        )
-
     def places(self, root: bytes) -> dict[bytes, Place]:
         """Return the places at and below ``root``."""
         rows = self._db.execute(

@@ -13,6 +13,7 @@ from facewatchd.errors import NotFoundError, RootError
 from facewatchd.model import FileStat, FileState
 from facewatchd.pipeline import intake, removing
 from facewatchd.pipeline.removing import MANY
+from facewatchd.pipeline.roots import LOOK_AGAIN
 from facewatchd.settle import QUIET, QUIET_COMPLETE
 from tests.support.house import House
 
@@ -143,6 +144,37 @@ class TestAnOfflineRoot:
             house.step()
         house.rest(QUIET_COMPLETE)
         assert house.known() == {"trip/a.jpg"}
+
+    def test_that_was_lost_during_a_walk_is_not_judged_by_that_walk(self, house: House) -> None:
+        path = house.write("trip/a.jpg")
+        house.start()
+        house.read_all()
+        known = house.store.files.at(path)
+        assert known is not None
+        house.intake.roots.walk_all()
+        house.intake.step()
+        house.intake._removing.note(house.root, [known])  # as a walk over a vanishing disk saw it
+        house.intake.roots.stuck(bytes(house.path))
+        while house.root.state == "offline":
+            house.clock.now += LOOK_AGAIN
+            house.intake.step()
+            house.work()
+        assert house.root.vanished == 0
+        assert house.known() == {"trip/a.jpg"}
+
+    def test_that_waits_for_the_user_believes_no_further_deletion(self, house: House) -> None:
+        paths = [house.write(f"{number}.jpg") for number in range(2 * MANY)]
+        house.start()
+        house.read_all()
+        for path in paths[:MANY]:
+            os.unlink(path)
+        house.scan()
+        assert house.root.vanished == MANY
+        house.rest(QUIET_COMPLETE)
+        house.clock.now += 61
+        os.unlink(paths[-1])
+        house.settle(paths[-1], QUIET_COMPLETE)
+        assert len(house.known()) == 2 * MANY
 
     def test_of_which_half_vanishes_when_it_has_fifty(self, house: House) -> None:
         paths = [house.write(f"{number}.jpg") for number in range(MANY)]

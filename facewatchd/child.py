@@ -1,20 +1,22 @@
-"""A process of our own with a connection to it, and the child's side of that connection."""
+"""A process of our own with a connection to it, and the child's side of that connection.
+
+The child is ``python -m facewatchd.child MODULE FD PARENT args…``: it arranges to die with its
+parent before it imports anything slow, then calls MODULE's ``main(connection, *args)``.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 _FOR_THE_DAEMON_ONLY = {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"}
@@ -29,7 +31,7 @@ _CRASHES = {
 
 
 class Child:
-    """A process that runs ``python -m module FD args…``, FD being its end of ``connection``.
+    """A process that runs ``main(connection, *args)`` of ``module``.
 
     The thread that constructs it must live as long as the child may: Linux sends the child its
     parent-death signal when that thread ends, not when the process does.
@@ -41,10 +43,11 @@ class Child:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             fd = theirs.fileno()
+            own = [__name__, module, str(fd), str(os.getpid())]
             # -P: a module in the current folder must not stand in for one of ours.
             # stdout goes to stderr, where a library's chatter spoils nobody's output.
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", module, str(fd), *args],
+                [sys.executable, "-P", "-m", *own, *args],
                 pass_fds=[fd],
                 stdin=subprocess.DEVNULL,
                 stdout=2,
@@ -107,21 +110,21 @@ class Child:
         return False
 
 
-@contextmanager
-def serve(fd: int) -> Iterator[Connection[Any, Any]]:
-    """Yield the child's end of the connection; end silently when the parent has gone.
+def main(module: str, fd: str, parent: str, *args: str) -> None:
+    """Run ``main`` of ``module`` over ``fd``; end silently when ``parent`` has gone.
 
-    The child dies with its parent.  A parent that was gone before that was arranged has closed its
-    end, so that the first read ends the child as well.  The signals that stop a daemon (Ctrl-C
-    reaches the whole process group, systemd's SIGTERM the whole unit) are the daemon's to handle:
-    it then ends its children.
+    The child dies with its parent, from here on.  The signals that stop a daemon (Ctrl-C reaches
+    the whole process group, systemd's SIGTERM the whole unit) are the daemon's to handle: it then
+    ends its children.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(parent):
+        return  # it was gone before that was arranged
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    connection: Connection[Any, Any] = Connection(fd)
+    connection: Connection[Any, Any] = Connection(int(fd))
     with connection, suppress(EOFError, ConnectionError):
-        yield connection
+        importlib.import_module(module).main(connection, *args)
 
 
 def _environment(threads: int | None) -> dict[str, str]:
@@ -129,3 +132,7 @@ def _environment(threads: int | None) -> dict[str, str]:
     if threads is not None:
         kept |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
     return kept
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -6,16 +6,15 @@ clusters loads it, and gives its memory back by ending.
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facewatchd.child import serve
-
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from numpy.typing import NDArray
 
 
@@ -85,14 +84,6 @@ def _looks(task: Task, labels: NDArray[np.int64]) -> tuple[tuple[NDArray[np.int6
     )
 
 
-def main() -> None:
-    """Answer one task that comes over the connection whose number is the first argument."""
-    with serve(int(sys.argv[1])) as connection:
-        connection.send(cluster(connection.recv()))
-
-
-if __name__ == "__main__":
-    # The parent knows the messages by this module's real name; here it is __main__.
-    from facewatchd import regroup  # noqa: PLW0406 - for the reason above
-
-    regroup.main()
+def main(connection: Connection[Any, Any]) -> None:
+    """Answer one task that comes over ``connection``."""
+    connection.send(cluster(connection.recv()))

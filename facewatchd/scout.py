@@ -1,7 +1,6 @@
 """A process per root that lists its folders, so that dead storage stops only that root.
 
-Run as ``python -m facewatchd.scout FD`` by the pipeline's walker.  It is told its root first, then
-does one ``Go`` at a time:
+A child of the pipeline's walker.  It is told its root first, then does one ``Go`` at a time:
 
     walker                      scout
     Go(top, deep)          →
@@ -19,11 +18,9 @@ Whatever takes long, ``STILL_HERE`` comes in between, so that silence means dead
 from __future__ import annotations
 
 import os
-import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from facewatchd.child import serve
 from facewatchd.model import FileStat
 from facewatchd.scan import Ignore, Rule, Seen, Unreadable, Walk
 
@@ -149,16 +146,8 @@ def _is_folder(path: bytes) -> bool:
         return True
 
 
-def main(fd: int) -> None:
-    """Serve the walker at the other end of ``fd`` until it closes the connection."""
-    with serve(fd) as connection:
-        scout = Scout(connection, Ignore(*connection.recv()))
-        while True:
-            scout.go(connection.recv())
-
-
-if __name__ == "__main__":
-    # The walker knows the messages by this module's real name; here it is __main__.
-    from facewatchd import scout  # noqa: PLW0406 - for the reason above
-
-    scout.main(int(sys.argv[1]))
+def main(connection: Connection[Any, Any]) -> None:
+    """Serve the walker at the other end of ``connection`` until it closes it."""
+    scout = Scout(connection, Ignore(*connection.recv()))
+    while True:
+        scout.go(connection.recv())

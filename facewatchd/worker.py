@@ -2,8 +2,8 @@
 
 A file is read once, and everything is made from those bytes.
 
-Run as ``python -m facewatchd.worker FD`` by the pool.  It is told its settings first, answers Ready
-when its engine is loaded, and then does one task at a time.
+A child of the pool.  It is told its settings first, answers Ready when its engine is loaded, and then
+does one task at a time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import ctypes
 import errno
 import os
 import resource
-import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from facewatchd import plugins
-from facewatchd.child import serve
 from facewatchd.decode import HASH_SIZE, Photo, capture_date, open_photo, read_capture_date
 from facewatchd.engines.quality import quality
 from facewatchd.errors import PhotoError, PluginError, UnsupportedError
@@ -129,24 +127,23 @@ class Worker:
         return Cropped(Photo(data, self.settings.megapixels).square(task.box, task.side))
 
 
-def main(fd: int) -> None:
-    """Serve the pool at the other end of ``fd`` until it closes the connection."""
-    with serve(fd) as connection:
-        settings: WorkerSettings = connection.recv()
-        try:
-            detector = plugins.detector(settings.detector)(settings.longest_side)
-            encoder = plugins.encoder(settings.encoder)()
-        except PluginError as error:
-            connection.send(NotReady(error.title, error.remedy))
-            return
-        worker = Worker(settings, detector, encoder, connection)
-        _limit_memory(settings.memory_mb)
-        connection.send(Ready())
-        while True:
-            answer = worker.do(connection.recv())
-            if answer is not None:
-                connection.send(answer)
-            ctypes.CDLL(None).malloc_trim(0)  # or an idle worker keeps what its largest photo took
+def main(connection: Connection[Any, Any]) -> None:
+    """Serve the pool at the other end of ``connection`` until it closes it."""
+    settings: WorkerSettings = connection.recv()
+    try:
+        detector = plugins.detector(settings.detector)(settings.longest_side)
+        encoder = plugins.encoder(settings.encoder)()
+    except PluginError as error:
+        connection.send(NotReady(error.title, error.remedy))
+        return
+    worker = Worker(settings, detector, encoder, connection)
+    _limit_memory(settings.memory_mb)
+    connection.send(Ready())
+    while True:
+        answer = worker.do(connection.recv())
+        if answer is not None:
+            connection.send(answer)
+        ctypes.CDLL(None).malloc_trim(0)  # or an idle worker keeps what its largest photo took
 
 
 def _refusal(error: PhotoError) -> PhotoFailed | PhotoUnsupported:
@@ -224,7 +221,3 @@ def _quiet() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(nowhere)
         os.close(kept)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

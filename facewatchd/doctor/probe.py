@@ -1,24 +1,24 @@
 """Checks in a process of their own: storage may hang, and an engine may crash.
 
-Run as ``python -m facewatchd.doctor.probe FD``: receives one question, answers it, and ends.
+A child of the doctor: it receives one question, answers it, and ends.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import sys
 import tempfile
 import time
 from typing import TYPE_CHECKING, Any
 
-from facewatchd.child import Child, serve
+from facewatchd.child import Child
 from facewatchd.doctor.finding import EnginesSeen, FolderSeen, RootSeen
 from facewatchd.errors import FacewatchError
 from facewatchd.scan import Ignore, Seen, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from multiprocessing.connection import Connection
     from typing import TypeVar
 
     _T = TypeVar("_T")
@@ -123,14 +123,9 @@ def _try_link(folder: bytes) -> OSError | None:
     return None
 
 
-def main(fd: int) -> None:
-    """Answer the question that comes through ``fd``."""
+def main(connection: Connection[Any, Any]) -> None:
+    """Answer the question that comes over ``connection``."""
     known: tuple[Callable[..., Any], ...] = (root, folder, engines)
     questions = {question.__name__: question for question in known}
-    with serve(fd) as connection:
-        name, args, named = connection.recv()
-        connection.send(questions[name](*args, **named))
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    name, args, named = connection.recv()
+    connection.send(questions[name](*args, **named))

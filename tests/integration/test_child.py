@@ -33,7 +33,7 @@ def test_a_child_answers_and_ends_silently_when_the_connection_closes(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     child = Child("echo_child", "more")
-    assert asked(child, "sys.argv[2:]") == ["more"]
+    assert asked(child, "args") == ("more",)
     assert child.alive
     assert child.close(10)
     assert child.end_in_words() == "ended with code 0"
@@ -121,3 +121,27 @@ def test_a_child_dies_with_its_parent_even_in_the_middle_of_work() -> None:
         parent.kill()
     psutil.wait_procs([orphan], timeout=10)
     assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_child_dies_with_its_parent_even_before_it_is_ready() -> None:
+    code = (
+        "from facewatchd.child import Child; child = Child('slow_child')\n"
+        "print(child.pid, flush=True); child.connection.recv()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stderr is not None
+        orphan = psutil.Process(int(parent.stdout.readline()))
+        assert parent.stderr.readline() == "importing\n"
+        parent.kill()
+    psutil.wait_procs([orphan], timeout=10)
+    assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_child_whose_parent_is_already_gone_ends_at_once() -> None:
+    other = str(psutil.Process().ppid())  # any process but this one
+    command = [sys.executable, "-P", "-m", "facewatchd.child", "slow_child", "0", other]
+    ended = subprocess.run(command, capture_output=True, timeout=20, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")

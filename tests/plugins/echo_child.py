@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+from typing import TYPE_CHECKING, Any
 
-from facewatchd.child import serve
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
-if __name__ == "__main__":
-    with serve(int(sys.argv[1])) as connection:
-        while True:
-            connection.send(eval(connection.recv()))  # noqa: S307 - the test says what to do
+
+def main(connection: Connection[Any, Any], *args: str) -> None:
+    names = {"args": args}
+    while True:
+        connection.send(eval(connection.recv(), names))  # noqa: S307 - the test says what to do

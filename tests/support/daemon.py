@@ -178,18 +178,14 @@ class Daemon:
         family = psutil.Process(self.process.pid).children(recursive=True)
         self.process.kill()
         self.process.wait(10)
-        _, alive = psutil.wait_procs(family, timeout=30)  # one that just starts finds out late
+        _, alive = psutil.wait_procs(family, timeout=10)
         assert not alive, "children outlive the daemon"
 
     def bury(self) -> int:
         """Wait until the daemon, which is being killed, and its children have ended."""
         assert self.process is not None
-        session = self.process.pid
         code = self.process.wait(10)
-        deadline = time.monotonic() + 10
-        while any(_session(process.pid) == session for process in psutil.process_iter()):
-            assert time.monotonic() < deadline, "children outlive the daemon"
-            time.sleep(0.05)  # between two looks at other processes, with a deadline
+        wait_for_children(self.process)
         return code
 
     def log(self) -> str:
@@ -209,6 +205,14 @@ def _inside(folder: Path) -> list[Path]:
         return list(folder.iterdir())
     except FileNotFoundError:
         return []
+
+
+def wait_for_children(leader: subprocess.Popen[bytes]) -> None:
+    """Wait until all of the session that ``leader``, which has ended, was started in are gone."""
+    deadline = time.monotonic() + 10
+    while any(_session(process.pid) == leader.pid for process in psutil.process_iter()):
+        assert time.monotonic() < deadline, f"children outlive {leader.args!r}"
+        time.sleep(0.05)  # between two looks at other processes, with a deadline
 
 
 def _session(pid: int) -> int | None:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import missing
 from tests.support.arrivals import Arrivals
-from tests.support.daemon import Daemon
+from tests.support.daemon import Daemon, wait_for_children
 from tests.support.pictures import QUICK, aged, album, noise
 
 if TYPE_CHECKING:
@@ -76,9 +76,12 @@ def test_rsync_that_is_interrupted_and_resumed(
 ) -> None:
     command = rsync("--partial-dir=.rsync-partial", "--bwlimit=60")
     kept = arrivals.folder / ".rsync-partial"
-    with subprocess.Popen([*command, f"{source}/", f"{arrivals.folder}/"]) as interrupted:
+    with subprocess.Popen(
+        [*command, f"{source}/", f"{arrivals.folder}/"], start_new_session=True
+    ) as interrupted:
         arrivals.daemon.wait_for(lambda: _is_begun(arrivals.folder), 30)
         interrupted.send_signal(signal.SIGINT)
+    wait_for_children(interrupted)  # rsync's receiver keeps the partial file after rsync has ended
     assert [path.name[-7:] for path in kept.iterdir()] == ["003.jpg"]
     whole = [path for path in arrived(source, arrivals.folder) if path.exists()]
     assert 0 < len(whole) < COUNT

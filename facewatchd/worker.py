@@ -2,8 +2,8 @@
 
 A file is read once, and everything is made from those bytes.
 
-A child of the pool.  It is told its settings first, answers Ready when its engine is loaded, and then
-does one task at a time.
+A child of the pool.  It is told its settings first, answers Ready when its engine is loaded, and
+then does one task at a time.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def main() -> None:
             eps=options.eps,
             min_samples=options.min_samples,
             merge=options.merge,
-            similarity=options.similarity,
+            reach=1.0 - options.similarity,
         )
         seconds = time.perf_counter() - start
         known = people[chosen] >= 0

@@ -1,11 +1,13 @@
 """The real daemon on real photos, beside the loop of every face_recognition tutorial.
 
-Run from the repository: ``python -m bench.end_to_end [--json]``.  Three questions, on copies of the
-same photos in the same run:
+Run from the repository: ``python -m bench.end_to_end [--json]``.  On the same
+photos in the same run:
 
 - photos per second, from the start of the process to the last photo's faces, of the daemon and of
   ``load_image_file``, ``face_locations``, ``face_encodings`` with their defaults, on all cores and
-  on one, for small photos (LFW) and for large group photos;
+  on one, for small photos (LFW), for group photos of 6 and 10 megapixels, and for scanned pages;
+- for all of these, and for HEIC files of 12 megapixels (which the loop cannot open), what decoding,
+  detecting and encoding take in one process;
 - peak memory: the sum of PSS (shared pages counted once) over all processes of each;
 - the time from a photo's closing to its link in a person's folder.
 """
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 import os
 import random
 import shutil
@@ -31,8 +34,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+import pillow_heif
 import psutil
+from PIL import Image, ImageOps
 
+from facewatchd.batch.bench import measure, sample
+from facewatchd.config import load
 from facewatchd.errors import NotFoundError
 from tests.support.daemon import Daemon
 
@@ -41,6 +48,7 @@ if TYPE_CHECKING:
 
 _SEED = 1
 _LONGEST = 1800.0
+_A4 = (2480, 3508)  # at 300 dpi
 _KNOWN_FROM = 20  # photos in LFW of the people whose further photos are dropped in
 _SAMPLED_EVERY = 0.1
 _ONE_CORE = ("taskset", "-c", str(min(os.sched_getaffinity(0))))
@@ -234,18 +242,45 @@ def small(photos: Path, count: int, folder: Path) -> None:
     _copy(random.Random(_SEED).sample(everything, count), folder)  # noqa: S311 - a sample
 
 
-def large(photos: Path, copies: int, folder: Path) -> None:
-    """Put the group photos into ``folder``, ``copies`` times each.
-
-    Each copy has a comment of its own: a photo is known by its content and encoded once.
-    """
+def large(photos: Path, folder: Path) -> None:
+    """Put the group photos into ``folder``, each once with 6 and, mirrored, with 10 megapixels."""
     for photo in sorted((photos / "groups").glob("*.jpg")):
-        picture = photo.read_bytes()
-        for copy in range(copies):
-            comment = b"\xff\xfe" + (3).to_bytes(2, "big") + bytes([copy])
-            target = folder / f"{photo.stem}-{copy}.jpg"
-            target.write_bytes(picture[:2] + comment + picture[2:])
-            os.utime(target, (0, 0))
+        with Image.open(photo) as picture:
+            for megapixels in (6, 10):
+                sized = _sized(picture, megapixels)
+                turned = ImageOps.mirror(sized) if megapixels == 10 else sized  # noqa: PLR2004
+                _keep(turned, folder / f"{photo.stem}-{megapixels}.jpg")
+
+
+def heics(photos: Path, folder: Path) -> None:
+    """Put the group photos into ``folder`` as HEIC files of 12 megapixels."""
+    pillow_heif.register_heif_opener()
+    for photo in sorted((photos / "groups").glob("*.jpg")):
+        with Image.open(photo) as picture:
+            _keep(_sized(picture, 12), folder / f"{photo.stem}.heic")
+
+
+def scans(photos: Path, folder: Path) -> None:
+    """Put pages into ``folder`` as a scanner makes them: A4 at 300 dpi, six portraits each, PNG."""
+    portraits = sorted((photos / "bbt").glob("*/*.jpg"))[:24]
+    for page in range(4):
+        sheet = Image.new("RGB", _A4, "white")
+        for number, path in enumerate(portraits[6 * page : 6 * page + 6]):
+            with Image.open(path) as portrait:
+                place = (100 + number % 2 * 1200, 100 + number // 2 * 1150)
+                sheet.paste(ImageOps.contain(portrait.convert("RGB"), (1000, 1000)), place)
+        _keep(sheet, folder / f"page{page}.png")
+
+
+def _sized(picture: Image.Image, megapixels: int) -> Image.Image:
+    factor = math.sqrt(megapixels * 1e6 / (picture.width * picture.height))
+    size = (round(picture.width * factor), round(picture.height * factor))
+    return picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+
+
+def _keep(picture: Image.Image, path: Path) -> None:
+    picture.save(path, quality=92)
+    os.utime(path, (0, 0))  # an old file, which nobody writes
 
 
 def library_and_drops(photos: Path, strangers: int, drops: int) -> tuple[list[Path], list[Path]]:
@@ -279,6 +314,15 @@ def compare(photos: Path, workers: int) -> dict[str, Any]:
     return report
 
 
+def stages(folder: Path) -> dict[str, float]:
+    """Return the milliseconds of each stage of a photo of ``folder``, and the faces found."""
+    places = {"output": folder / "people", "state": folder / "state"}
+    settings = load(None, {"roots": [{"path": folder}], "workers": 1, **places})
+    measured = measure(sample([folder], 40), settings)
+    spent = {name: 1000 * seconds for name, seconds in measured.stages._asdict().items()}
+    return {"megapixels": measured.megapixels, "faces": measured.faces, **spent}
+
+
 def _figures(run: Run, photos: int) -> dict[str, float]:
     return {
         "photos a second": photos / run.seconds,
@@ -293,7 +337,6 @@ def main() -> None:
     shared = os.environ.get("FACEWATCHD_SHARED", "../shared")
     parser.add_argument("--photos", type=Path, default=Path(shared) / "photos", help="test photos")
     parser.add_argument("--small", type=int, default=300, help="small photos to time")
-    parser.add_argument("--copies", type=int, default=2, help="of each large photo")
     parser.add_argument("--drops", type=int, default=10, help="photos to drop in, at most 20")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -303,11 +346,18 @@ def main() -> None:
         print(plain_loop(options.plain))
         return
     report: dict[str, Any] = {"cores": len(os.sched_getaffinity(0))}
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-        small(options.photos, options.small, Path(one))
-        large(options.photos, options.copies, Path(other))
-        report["small photos (LFW)"] = compare(Path(one), options.workers)
-        report["large group photos"] = compare(Path(other), options.workers)
+    with tempfile.TemporaryDirectory() as home:
+        made = {name: Path(home, name) for name in ("small", "large", "scans", "heics")}
+        for folder in made.values():
+            folder.mkdir()
+        small(options.photos, options.small, made["small"])
+        large(options.photos, made["large"])
+        scans(options.photos, made["scans"])
+        heics(options.photos, made["heics"])
+        report["small photos (LFW)"] = compare(made["small"], options.workers)
+        report["group photos of 6 and 10 megapixels"] = compare(made["large"], options.workers)
+        report["scanned pages, A4 at 300 dpi, PNG"] = compare(made["scans"], options.workers)
+        report["one process, ms a photo"] = {name: stages(made[name]) for name in made}
     library, drops = library_and_drops(options.photos, 100, options.drops)
     report["dropped in"] = time_links(library, drops, options.workers)
     print(json.dumps(report, indent=2) if options.json else "\n".join(_lines(report)))

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facewatchd import plugins
+from facewatchd.config import DEFAULT_DETECTOR
 from facewatchd.model import (
     Box,
     CaptureDate,
     DateSource,
+    EngineId,
     Face,
     FileStat,
     FileState,
     Look,
     PhotoResult,
+    Quality,
 )
 from facewatchd.store import Store
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 _SEED = 1
 _ENCODER = "dlib"
+_QUALITY = Quality(0.5, 0.5, 0.5)
 _DIMENSIONS = 128
 _FOLDERS_A_FOLDER = 100
 _STRANGERS = 0.2  # share of the faces that belong to nobody
@@ -58,8 +62,9 @@ def make_store(database: Path, paths: Iterable[bytes], faces_a_photo: int = 0) -
     Most faces lie around the centroids of made people; the others are strangers', and doubtful.
     """
     encoder = plugins.encoder(_ENCODER)
-    store = Store(database, f"{encoder.name}/{encoder.version}")
-    made = _MadeStore(store, f"{encoder.name}/{encoder.version}", faces_a_photo)
+    engine = EngineId(DEFAULT_DETECTOR, _ENCODER, encoder.version)
+    store = Store(database, engine)
+    made = _MadeStore(store, engine, faces_a_photo)
     try:
         with store.transaction():
             for path in paths:
@@ -70,7 +75,7 @@ def make_store(database: Path, paths: Iterable[bytes], faces_a_photo: int = 0) -
 
 
 class _MadeStore:
-    def __init__(self, store: Store, engine: str, faces_a_photo: int) -> None:
+    def __init__(self, store: Store, engine: EngineId, faces_a_photo: int) -> None:
         self._store = store
         self._engine = engine
         self._faces_a_photo = faces_a_photo
@@ -88,7 +93,7 @@ class _MadeStore:
             height=3000,
             captured=CaptureDate(taken, DateSource.EXIF),
             faces=tuple(
-                Face(Box(500 * i, 100, 500 * i + 400, 500), 0.5, self._encoding(person))
+                Face(Box(500 * i, 100, 500 * i + 400, 500), _QUALITY, self._encoding(person))
                 for i, person in enumerate(whose)
             ),
         )

@@ -75,7 +75,7 @@ def _draw(
         eps=_SCALE.eps,
         min_samples=2,
         merge=_SCALE.merge,
-        similarity=_SCALE.similarity,
+        reach=_SCALE.distance_at(_SCALE.similarity),
     )
     strangers = np.flatnonzero(np.isin(labels, once[500:]))
     members = [known[clusters == number] for number in range(clusters.max() + 1)]
@@ -126,7 +126,7 @@ def _score(
 
 
 def _person(face: NDArray[np.float32], looks: Looks) -> int | None:
-    (found,) = assign(face[None], looks, similarity=_SCALE.similarity, floor=_SCALE.floor)
+    (found,) = assign(face[None], looks, _SCALE)
     return None if found.person is None else int(found.person)
 
 

@@ -2,7 +2,7 @@
 
 A face goes to the person of its nearest look, if that look is similar enough and the same photo
 did not give that person a nearer face.  Every other face is doubtful and keeps its best
-candidates.  Similarity is 1 - L2 distance.
+candidates.  What similarity a distance is, the engine's scale says.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import numpy as np
 from facewatchd.model import Candidate, Look
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from numpy.typing import NDArray
 
     from facewatchd.model import Encoding
+    from facewatchd.plugins import Scale
 
 _CANDIDATES = 3
 # The product formula for squared distances is off by rounding; what it finds is measured again.
@@ -143,37 +144,41 @@ class Looks:
 
 
 def assign(
-    encodings: Encoding, looks: Looks, *, similarity: float, floor: float
+    encodings: Encoding, looks: Looks, scale: Scale, taken: Collection[str] = ()
 ) -> list[Assignment]:
-    """Assign all faces of one photo, ``encodings`` float32 (n, D), together; looks stay as is.
+    """Assign faces of one photo, ``encodings`` float32 (n, D), together; looks stay as is.
 
-    ``similarity`` is the least at which a face is given to a person, ``floor`` the least at which
-    a person is a candidate.  An encoding with NaN in it is near nobody.
+    ``scale.similarity`` is the least at which a face is given to a person, ``scale.floor`` the
+    least at which a person is a candidate.  The people ``taken`` have a face in the photo already,
+    and get no other.  An encoding with NaN in it is near nobody.
     """
-    near = looks.near(encodings, 1.0 - min(similarity, floor))
-    given = _nearest_face_of_each_person(near, 1.0 - similarity)
+    near = looks.near(encodings, scale.distance_at(min(scale.similarity, scale.floor)))
+    given = _nearest_face_of_each_person(near, scale.distance_at(scale.similarity), taken)
     return [
-        _given(nearby[0])
+        _given(nearby[0], scale)
         if face in given
-        else Assignment(None, None, None, _candidates(nearby, 1.0 - floor))
+        else Assignment(None, None, None, _candidates(nearby, scale))
         for face, nearby in enumerate(near)
     ]
 
 
-def candidates(encodings: Encoding, looks: Looks, *, floor: float) -> list[tuple[Candidate, ...]]:
+def candidates(encodings: Encoding, looks: Looks, scale: Scale) -> list[tuple[Candidate, ...]]:
     """Return for each of ``encodings`` (n, D) up to three people, nearest first.
 
-    Nobody is a candidate below the similarity ``floor``.
+    Nobody is a candidate below the similarity ``scale.floor``.
     """
-    return [_candidates(nearby, 1.0 - floor) for nearby in looks.near(encodings, 1.0 - floor)]
+    near = looks.near(encodings, scale.distance_at(scale.floor))
+    return [_candidates(nearby, scale) for nearby in near]
 
 
-def _nearest_face_of_each_person(near: list[list[Near]], distance: float) -> set[int]:
+def _nearest_face_of_each_person(
+    near: list[list[Near]], distance: float, taken: Collection[str]
+) -> set[int]:
     """Return the faces that go to the person of their nearest look, at most one a person."""
     asked = sorted(
         (nearby[0].distance, face)
         for face, nearby in enumerate(near)
-        if nearby and nearby[0].distance <= distance
+        if nearby and nearby[0].distance <= distance and nearby[0].person not in taken
     )
     winners: dict[str, int] = {}
     for _, face in asked:
@@ -181,13 +186,15 @@ def _nearest_face_of_each_person(near: list[list[Near]], distance: float) -> set
     return set(winners.values())
 
 
-def _given(nearest: Near) -> Assignment:
-    return Assignment(nearest.look, nearest.person, 1.0 - nearest.distance, ())
+def _given(nearest: Near, scale: Scale) -> Assignment:
+    similarity = scale.similarity_at(nearest.distance)
+    return Assignment(nearest.look, nearest.person, similarity, ())
 
 
-def _candidates(nearby: list[Near], distance: float) -> tuple[Candidate, ...]:
+def _candidates(nearby: list[Near], scale: Scale) -> tuple[Candidate, ...]:
+    distance = scale.distance_at(scale.floor)
     best: dict[str, float] = {}
     for look in nearby:
         if look.distance <= distance:
-            best.setdefault(look.person, 1.0 - look.distance)
+            best.setdefault(look.person, scale.similarity_at(look.distance))
     return tuple(Candidate(*found) for found in list(best.items())[:_CANDIDATES])

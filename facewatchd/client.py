@@ -72,6 +72,30 @@ class Client:
         """Have everything clustered anew; returns before it is done."""
         self._ask(dict, "POST", "/v1/recluster")
 
+    def estimate(self, engine: str) -> None:
+        """Have measured what ``engine`` would take; returns before it is."""
+        self._ask(dict, "POST", f"/v1/engine/estimate?engine={quote(engine, safe='')}")
+
+    def estimated(self) -> dict[str, Any]:
+        """Return what was measured, without an estimate while that goes on."""
+        return self._ask(dict, "GET", "/v1/engine/estimate")
+
+    def switch_engine(self, engine: str) -> None:
+        """Have the library go over to ``engine``; returns when that has begun."""
+        self._ask(dict, "POST", f"/v1/engine/switch?engine={quote(engine, safe='')}")
+
+    def pause_switch(self) -> None:
+        """Halt the switch of the engine."""
+        self._ask(dict, "POST", "/v1/engine/pause")
+
+    def resume_switch(self) -> None:
+        """Go on with the switch of the engine."""
+        self._ask(dict, "POST", "/v1/engine/resume")
+
+    def abort_switch(self) -> None:
+        """Drop the switch of the engine and what it has found."""
+        self._ask(dict, "POST", "/v1/engine/abort")
+
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI description of the API."""
         return self._ask(dict, "GET", "/v1/openapi.json")

@@ -19,7 +19,11 @@ from pydantic import (
 )
 
 from facewatchd.errors import ConfigError
+from facewatchd.model import Setup
 from facewatchd.mounts import is_remote, read_mounts
+
+DEFAULT_DETECTOR = "mtcnn"  # of a new store; one that exists keeps what it has
+DEFAULT_ENCODER = "dlib"
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _MOST_LINKS = 40  # as in path_resolution(7)
@@ -103,10 +107,14 @@ class Watching(_Section):
 class Engine(_Section):
     """What finds faces and what turns them into encodings."""
 
-    detector: str = "hog"
-    encoder: str = "dlib"
+    detector: str | None = None
+    encoder: str | None = None
     longest_side: int = Field(default=1600, ge=320, le=10000)
-    min_quality: float = Field(default=0, ge=0, le=1)
+    smallest_face: int = Field(default=24, ge=12, le=1000)
+    min_quality: float = Field(default=0.3, ge=0, le=1)
+    hardware: Literal["auto", "cpu", "cuda", "openvino", "coreml"] = "cpu"
+    models: AbsolutePath | None = None
+    cache: AbsolutePath | None = None
 
 
 class Recluster(_Section):
@@ -114,6 +122,7 @@ class Recluster(_Section):
 
     interval: Duration = 24 * 3600
     new_faces: int = Field(default=200, ge=1)
+    clusterer: str = "recipe"
     eps: float | None = Field(default=None, gt=0, lt=2)
     merge: float | None = Field(default=None, gt=0, lt=2)
 
@@ -146,6 +155,14 @@ def default_state() -> Path:
     return Path(base).expanduser() / "facewatchd"
 
 
+def default_cache() -> Path:
+    """Return where converted models are kept; they can be made anew at any time."""
+    if "CACHE_DIRECTORY" in os.environ:  # set by systemd for CacheDirectory=
+        return Path(os.environ["CACHE_DIRECTORY"])
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "facewatchd"
+
+
 class Settings(_Section):
     """The whole configuration, checked."""
 
@@ -155,11 +172,28 @@ class Settings(_Section):
     socket: AbsolutePath | None = None
     watching: Watching = Watching()
     engine: Engine = Engine()
-    similarity: Similarity = 0.68
+    similarity: Similarity | None = None
     recluster: Recluster = Recluster()
     workers: int = Field(default_factory=_default_workers, ge=1, le=256)
     limits: Limits = Limits()
     people: People = People()
+
+    @property
+    def setup(self) -> Setup:
+        """What the engine is told."""
+        engine = self.engine
+        return Setup(
+            longest_side=engine.longest_side,
+            smallest_face=engine.smallest_face,
+            hardware=engine.hardware,
+            models=self.models,
+            cache=engine.cache or default_cache(),
+        )
+
+    @property
+    def models(self) -> Path:
+        """Where the weights are that the user fetched."""
+        return self.engine.models or self.state / "models"
 
     @property
     def database(self) -> Path:

@@ -26,7 +26,7 @@ from facewatchd.pipeline import Control, Pipeline, SystemClock
 from facewatchd.service import Service, setup_logging
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from facewatchd.config import Settings
 
@@ -71,21 +71,24 @@ def main(
         if check_config:
             click.echo("The configuration is valid.")
             return
-        run(settings)
+        run(settings, _stop_on_signals)
     except FacewatchError as error:
         click.echo(f"facewatchd: {error}", err=True)
         leave(error.exit_code)
     leave(0)
 
 
-def run(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT; raises FacewatchError when that is not possible."""
+def run(settings: Settings, stops: Callable[[Pipeline], list[int]]) -> None:
+    """Run until the list that ``stops`` returns has something in it.
+
+    Whoever puts it there wakes the pipeline.  Raises FacewatchError when it cannot run.
+    """
     service = Service()
     with contextlib.ExitStack() as stack:
         stack.enter_context(_locked_state(settings))
         pipeline = Pipeline(settings, SystemClock())
         stack.callback(pipeline.close)
-        stop = _stop_on_signals(pipeline)
+        stop = stops(pipeline)
         pipeline.start(lambda: stop)
         control = Control(settings, pipeline)
         api = ApiServer(control, settings.socket_path)

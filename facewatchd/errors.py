@@ -56,7 +56,7 @@ class StoreWriteError(FacewatchError):
 
 
 class PluginError(FacewatchError):
-    """A detector, encoder or clusterer cannot be loaded."""
+    """A detector, encoder or clusterer cannot be loaded, or does not keep to its protocol."""
 
     exit_code = Exit.CONFIG
 

@@ -6,8 +6,10 @@ Paths are ``bytes``: any byte string is a legal file name.  Boxes are in pixels 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:  # the client imports this module and starts without numpy
@@ -72,18 +74,42 @@ class FileStat:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A detector's answer: a box in the pixels it was given, and its confidence (its own unit)."""
+    """A detector's answer, in the pixels it was given.
+
+    ``confidence`` is 0 to 1.  ``points`` are (x, y) of the eyes, the nose and the corners of the
+    mouth, of each pair the one to the left in the picture first; None where they are not found.
+    """
 
     box: Box
     confidence: float
+    points: tuple[tuple[float, float], ...] | None = None
+
+
+class Quality(NamedTuple):
+    """How well a face can be seen, each measure 0 to 1; ``pose`` is None where it is not known."""
+
+    size: float
+    sharpness: float
+    confidence: float
+    pose: float | None = None
+
+    @property
+    def score(self) -> float:
+        """All in one number, 0 to 1: the geometric mean.
+
+        So a face that is larger, sharper, surer or straighter, all else equal, scores higher, and
+        one that lacks any of these is poor.
+        """
+        known = [measure for measure in self if measure is not None]
+        return float(math.prod(known) ** (1 / len(known)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Face:
-    """A detected face of one photo.  ``quality`` is 0 to 1; ``encoding`` is float32 (D,)."""
+    """A detected face of one photo; ``encoding`` is float32 (D,)."""
 
     box: Box
-    quality: float
+    quality: Quality
     encoding: Encoding
 
 
@@ -148,19 +174,69 @@ class Folder:
 Entry = Link | File | Folder
 
 
+class EngineId(NamedTuple):
+    """An engine: the names of its detector and its encoder, and the encoder's version."""
+
+    detector: str
+    encoder: str
+    version: str
+
+    @property
+    def encodings(self) -> str:
+        """What its encodings are called; only those of one name can be compared."""
+        return f"{self.encoder}/{self.version}"
+
+    @property
+    def name(self) -> str:
+        """How users call it."""
+        return f"{self.detector}+{self.encoder}"
+
+    def __str__(self) -> str:
+        return f"{self.detector}/{self.encoder}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a detector and an encoder are told when they are constructed.
+
+    ``longest_side``: pictures are scaled to it, in pixels, to look for faces.  ``smallest_face``:
+    the side, in pixels of the scaled picture, of the smallest face that is looked for.
+    ``hardware``: a key of `engines.session.PROVIDERS`, or auto.  ``models``: the folder with the
+    weights that the user fetched.  ``cache``: the folder for converted models; None: they are kept
+    in memory only.
+    """
+
+    longest_side: int = 1600
+    smallest_face: int = 24
+    hardware: str = "cpu"
+    models: Path = Path("models")
+    cache: Path | None = None
+
+
 # Tasks: what the pool asks a worker, one at a time, and what the worker answers.
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """What a worker is told when it starts: its engine, and what one photo may cost."""
+    """What a worker is told when it starts: its engine, and what one photo may cost.
+
+    ``second`` names the detector and the encoder that every photo is read by as well, while the
+    library goes over to them.
+    """
 
     detector: str
     encoder: str
-    longest_side: int
+    setup: Setup
     megapixels: float
     file_mb: float
     memory_mb: int
+    second: tuple[str, str] | None = None
+
+    @property
+    def engines(self) -> tuple[tuple[str, str], ...]:
+        """Detector and encoder of each engine, the one of the library first."""
+        first = (self.detector, self.encoder)
+        return (first,) if self.second is None else (first, self.second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +252,25 @@ class ReadPhoto:
 
     Answered by Hashed and then, when the pool says so, by PhotoRead; a picture that is known by its
     pixels alone is Hashed a second time in between, when they are decoded.  PhotoFailed,
-    PhotoUnsupported and PhotoChanged can take the place of each.
+    PhotoUnsupported and PhotoChanged can take the place of each.  ``alone``: by the first engine
+    only, as a second one may be what an earlier try failed of.
     """
 
+    file: int
+    stat: FileStat
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAgain:
+    """Read the known photo ``photo`` by the last engine of the worker, from one of its files.
+
+    Answered by PhotoReadAgain, PhotoFailed, PhotoUnsupported, or PhotoChanged when the file does
+    not show the picture ``hash`` any more.
+    """
+
+    photo: int
+    hash: bytes
     file: int
     stat: FileStat
 
@@ -197,7 +289,7 @@ class CropFace:
     side: int
 
 
-Task = DatePhotos | ReadPhoto | CropFace
+Task = DatePhotos | ReadPhoto | ReadAgain | CropFace
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +333,20 @@ class Hashed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotoRead:
-    """All that is read from one photo, and the hash of all bytes of the file it was read from."""
+    """All that is read from one photo, and the hash of all bytes of the file it was read from.
+
+    ``second`` are the faces that a second engine found, None where there is none.
+    """
 
     content: bytes
+    result: PhotoResult
+    second: tuple[Face, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhotoReadAgain:
+    """What the worker's last engine found in a photo that is known."""
+
     result: PhotoResult
 
 
@@ -291,6 +394,7 @@ Answer = (
     Dated
     | Hashed
     | PhotoRead
+    | PhotoReadAgain
     | PhotoFailed
     | PhotoUnsupported
     | PhotoChanged

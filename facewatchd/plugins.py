@@ -6,19 +6,24 @@ All three are found through entry points, the built-in ones too, so that a plugi
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, cast
 
 from facewatchd.errors import PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from facewatchd.model import Box, Detection
+    from facewatchd.model import Detection, Setup
+
+Number = TypeVar("Number", float, "NDArray[np.float64]")
+
+PROTOCOL = 1  # the version of the protocols below; a plugin says for which it was written
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +31,10 @@ class Scale:
     """An encoder's similarity scale.
 
     ``similarity`` is the threshold from which a face is given to a person, ``floor`` the one below
-    which a person is not even a candidate; both are 1 - L2 distance.  ``eps`` and ``merge`` are L2
-    distances: DBSCAN's radius, and the root of the mean squared distance up to which average
-    linkage joins two groups.
+    which a person is not even a candidate.  With the ``metric`` euclidean both are 1 - L2 distance;
+    with cosine, which is for unit vectors, both are the cosine, 1 - L2 distance squared / 2.
+    ``eps`` and ``merge`` are L2 distances whatever the metric: DBSCAN's radius, and the root of the
+    mean squared distance up to which average linkage joins two groups.
     """
 
     dimensions: int
@@ -36,17 +42,33 @@ class Scale:
     floor: float
     eps: float
     merge: float
+    metric: Literal["euclidean", "cosine"] = "euclidean"
+
+    def similarity_at(self, distance: Number) -> Number:
+        """Return the similarity of faces whose encodings are ``distance`` (L2) apart."""
+        if self.metric == "cosine":
+            return 1.0 - distance * distance / 2.0
+        return 1.0 - distance
+
+    def distance_at(self, similarity: float) -> float:
+        """Return the L2 distance at which faces have ``similarity``; no less than 0."""
+        if self.metric == "cosine":
+            return math.sqrt(max(0.0, 2.0 * (1.0 - similarity)))
+        return max(0.0, 1.0 - similarity)
 
 
 class Detector(Protocol):
-    """Finds faces.  Constructed once per worker process; construction may load weights."""
+    """Finds faces.  Constructed once per worker process; construction may load weights.
 
+    ``finds_points``: its detections have five points.
+    """
+
+    protocol: int
     name: str
     version: str
+    finds_points: bool
 
-    def __init__(self, longest_side: int) -> None:
-        """Scale pictures so that their longest side is about ``longest_side`` to look for faces."""
-        ...
+    def __init__(self, setup: Setup) -> None: ...
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Detection]:
         """Return the faces of an upright RGB picture (H, W, 3), in its own pixels."""
@@ -54,14 +76,54 @@ class Detector(Protocol):
 
 
 class Encoder(Protocol):
-    """Turns faces into encodings.  ``scale`` belongs to the class, known without the weights."""
+    """Turns faces into encodings.  All attributes belong to the class, known without the weights.
 
+    ``needs_points``: its detections must have five points.
+    """
+
+    protocol: int
     name: str
     version: str
+    needs_points: bool
     scale: Scale
 
-    def encode(self, pixels: NDArray[np.uint8], boxes: Sequence[Box]) -> NDArray[np.float32]:
-        """Return the encodings (n, D) of ``boxes`` in an upright RGB picture (H, W, 3)."""
+    def __init__(self, setup: Setup) -> None: ...
+
+    def encode(self, pixels: NDArray[np.uint8], faces: Sequence[Detection]) -> NDArray[np.float32]:
+        """Return the encodings (n, D) of ``faces`` of an upright RGB picture (H, W, 3)."""
+        ...
+
+
+class Clusterer(Protocol):
+    """Puts the faces of a library into clusters.  Constructed for each run, in a process for it.
+
+    All attributes belong to the class.  The daemon imports it too, to see that it is there: what
+    is slow or large to import is imported when it is constructed.
+    """
+
+    protocol: int
+    name: str
+    version: str
+
+    def __init__(self) -> None: ...
+
+    def group(
+        self,
+        encodings: NDArray[np.float32],
+        photos: NDArray[np.int64],
+        *,
+        eps: float,
+        min_samples: int,
+        merge: float,
+        reach: float,
+    ) -> NDArray[np.int64]:
+        """Return the cluster of each face, int64 (N,): numbers from 0 without gaps, -1 is none.
+
+        A pure function of all faces: ``encodings`` (N, D), and ``photos`` (N,), which numbers the
+        photo of each face.  No cluster may hold two faces of one photo.  The rest are L2 distances
+        for whoever has a use for them: ``eps`` and ``merge`` of the encoder's scale, and ``reach``,
+        that of the similarity from which a face is given to a person; ``min_samples`` is DBSCAN's.
+        """
         ...
 
 
@@ -73,6 +135,11 @@ def detector(name: str) -> type[Detector]:
 def encoder(name: str) -> type[Encoder]:
     """Return the encoder class registered as ``name``; PluginError if there is none."""
     return cast("type[Encoder]", _load("facewatchd.encoders", "encoder", name))
+
+
+def clusterer(name: str) -> type[Clusterer]:
+    """Return the clusterer class registered as ``name``; PluginError if there is none."""
+    return cast("type[Clusterer]", _load("facewatchd.clusterers", "clusterer", name))
 
 
 def _load(group: str, kind: str, name: str) -> object:
@@ -88,9 +155,51 @@ def _load(group: str, kind: str, name: str) -> object:
 
 def _import(entry: EntryPoint, kind: str) -> object:
     try:
-        return entry.load()
-    except (ImportError, AttributeError) as cause:
+        found = entry.load()
+    except Exception as cause:  # a plugin's own code runs here, and may raise anything
         raise PluginError(
             f"The {kind} {entry.name!r} ({entry.value}) cannot be loaded: {cause}",
             "Install what it needs, or name another one in the configuration.",
         ) from cause
+    written_for = getattr(found, "protocol", None)
+    if written_for != PROTOCOL:
+        raise PluginError(
+            f"The {kind} {entry.name!r} ({entry.value}) was written for version {written_for}"
+            f" of the plugins' protocol; this facewatchd has version {PROTOCOL}.",
+            "Install a version of the plugin that fits, or name another one in the configuration.",
+        )
+    lacks = [name for name, what in _NEEDED[kind].items() if not what(getattr(found, name, None))]
+    if lacks:
+        raise PluginError(
+            f"The {kind} {entry.name!r} ({entry.value}) does not keep to the plugins' protocol:"
+            f" its class has no {', no '.join(lacks)} of the right kind.",
+            "Report it to the author of the plugin, or name another one in the configuration.",
+        )
+    return found
+
+
+def _is(kind: type) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, kind)
+
+
+_NEEDED: dict[str, dict[str, Callable[[object], bool]]] = {
+    "detector": {"name": _is(str), "finds_points": _is(bool), "detect": callable},
+    "encoder": {
+        "name": _is(str),
+        "version": _is(str),
+        "needs_points": _is(bool),
+        "scale": _is(Scale),
+        "encode": callable,
+    },
+    "clusterer": {"name": _is(str), "version": _is(str), "group": callable},
+}
+
+
+def check_together(detector: type[Detector], encoder: type[Encoder]) -> None:
+    """Raise PluginError when ``encoder`` needs points that ``detector`` does not find."""
+    if encoder.needs_points and not detector.finds_points:
+        raise PluginError(
+            f"The encoder {encoder.name!r} needs the eyes, nose and mouth of each face, which the"
+            f" detector {detector.name!r} does not find.",
+            "Name a detector that does in the configuration (engine.detector), like mtcnn.",
+        )

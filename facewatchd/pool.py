@@ -66,6 +66,8 @@ class Pool:
         self._idle_seconds = idle_seconds
         self._workers: list[_Worker] = []
         self._ending: list[_Ending] = []
+        self._outcomes: list[Outcome] = []  # that were not told yet
+        self._unstarted: list[Task] = []  # of workers that could not load their engine
         self._now = 0.0
 
     @property
@@ -121,10 +123,26 @@ class Pool:
         PluginError when a worker cannot load its engine: no other worker could.
         """
         self._now = now
-        outcomes = [outcome for worker in list(self._workers) for outcome in self._hear(worker)]
         for worker in list(self._workers):
-            outcomes += self._check_time(worker)
-        return outcomes + self._bury()
+            self._outcomes += self._hear(worker)
+        for worker in list(self._workers):
+            self._outcomes += self._check_time(worker)
+        outcomes, self._outcomes = self._outcomes + self._bury(), []
+        return outcomes
+
+    def restart(self, settings: WorkerSettings, now: float) -> list[Task]:
+        """End all workers, and start others by ``settings`` from now on.
+
+        Returns the tasks that came to no end: nothing is told of these any more, unless their
+        workers do not die.
+        """
+        self._now = now
+        self._settings = settings
+        tasks = [worker.task for worker in self._workers if worker.task is not None]
+        for worker in list(self._workers):
+            self._end(worker, kill=True)
+        unstarted, self._unstarted = self._unstarted, []
+        return tasks + unstarted
 
     def close(self, seconds: float = _ABANDONED_AFTER) -> None:
         """End all workers within ``seconds``; those that do not die by then are abandoned."""
@@ -163,7 +181,7 @@ class Pool:
 
     def _take(self, worker: _Worker, message: Answer | Ready | NotReady) -> list[Outcome]:
         if isinstance(message, NotReady):
-            self._end(worker, kill=True)
+            self._give_up(worker)
             raise PluginError(message.title, message.remedy)
         if isinstance(message, Ready):
             worker.ready, worker.since = True, self._now
@@ -179,7 +197,7 @@ class Pool:
     def _died(self, worker: _Worker) -> list[Outcome]:
         how = worker.child.end_in_words()
         if not worker.ready:
-            self._end(worker, kill=True)
+            self._give_up(worker)
             raise self._no_start(how)
         return self._lost(worker, f"The process that read it {how}.")
 
@@ -190,7 +208,7 @@ class Pool:
                 self._end(worker, kill=False)
         elif spent > self._seconds:
             if not worker.ready:
-                self._end(worker, kill=True)
+                self._give_up(worker)
                 raise self._no_start(f"was not ready after {self._seconds:g} seconds")
             return self._lost(
                 worker, f"It took longer than {self._seconds:g} seconds (limits.seconds)."
@@ -202,10 +220,8 @@ class Pool:
         return [] if worker.task is None else [Outcome(worker.task, Lost(reason))]
 
     def _no_start(self, how: str) -> FacewatchError:
-        title = (
-            f"A worker {how} while it loaded detector {self._settings.detector!r} and encoder "
-            f"{self._settings.encoder!r}."
-        )
+        names = (f"detector {d!r} and encoder {e!r}" for d, e in self._settings.engines)
+        title = f"A worker {how} while it loaded {', '.join(names)}."
         if _KILLED_BY_KERNEL in how or "not ready" in how:
             return FacewatchError(title, "Free some memory or load, then start facewatchd again.")
         return PluginError(
@@ -213,6 +229,12 @@ class Pool:
             "Its last words are in the log. SIGILL means that this build of dlib needs a newer "
             "processor: build dlib from source (pip install --no-binary :all: dlib).",
         )
+
+    def _give_up(self, worker: _Worker) -> None:
+        """End a worker that could not load its engine."""
+        if worker.task is not None:
+            self._unstarted.append(worker.task)
+        self._end(worker, kill=True)
 
     def _end(self, worker: _Worker, *, kill: bool) -> None:
         """Close the connection, which ends an idle worker, and leave the rest to later steps."""

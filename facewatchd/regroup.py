@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from facewatchd import checked
+from facewatchd.errors import PluginError
+
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """All faces of one engine, and how to cluster them (see `clustering.recipe.group`).
+    """All faces of one engine, and how to cluster them (see `plugins.Clusterer.group`).
 
     ``encodings`` float32 (N, D) and ``photos`` int64 (N,), which numbers the photo of each face,
     come in an order that lasts (photo hash, then box), because it decides ties.
@@ -31,7 +34,8 @@ class Task:
     eps: float
     min_samples: int
     merge: float
-    similarity: float
+    reach: float
+    clusterer: str = "recipe"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,20 +59,19 @@ class Refused:
 
 def cluster(task: Task) -> Grouped | Refused:
     """Do a task, or say why it cannot be done."""
-    from facewatchd.clustering.recipe import group  # noqa: PLC0415 - the daemon imports this module
-
     start = time.monotonic()
     try:
-        labels = group(
+        labels = checked.labels(
+            task.clusterer,
             task.encodings,
             task.photos,
             eps=task.eps,
             min_samples=task.min_samples,
             merge=task.merge,
-            similarity=task.similarity,
+            reach=task.reach,
         )
-    except ValueError as cause:
-        return Refused(f"refused the faces it was given: {cause}")
+    except PluginError as error:
+        return Refused(f"is not possible: {error.title} {error.remedy}")
     except MemoryError:
         return Refused(f"of {len(task.photos)} faces ran out of memory")
     return Grouped(labels, _looks(task, labels), time.monotonic() - start)

@@ -16,9 +16,9 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from facewatchd import plugins
+from facewatchd import checked, plugins
 from facewatchd.decode import HASH_SIZE, Photo, capture_date, open_photo, read_capture_date
 from facewatchd.engines.quality import quality
 from facewatchd.errors import PhotoError, PluginError, UnsupportedError
@@ -38,8 +38,10 @@ from facewatchd.model import (
     PhotoChanged,
     PhotoFailed,
     PhotoRead,
+    PhotoReadAgain,
     PhotoResult,
     PhotoUnsupported,
+    ReadAgain,
     ReadPhoto,
     Ready,
     WorkerSettings,
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from facewatchd.decode import Picture
+    from facewatchd.model import Detection, Task
 
 _MIB = 1 << 20
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}  # ELOOP: a symlink; ENXIO: a pipe
@@ -59,32 +62,43 @@ class _ChangedError(Exception):
     """The file is not, or no longer, what the scan saw."""
 
 
-@dataclass(frozen=True, slots=True)
-class Worker:
-    """The engine, its settings, and the tasks it can do."""
+class Engine(NamedTuple):
+    """A detector and an encoder that are loaded; two engines may share their detector."""
 
-    settings: WorkerSettings
     detector: plugins.Detector
     encoder: plugins.Encoder
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """The engine of the library, after it maybe the next one, and the tasks it can do."""
+
+    settings: WorkerSettings
+    engines: tuple[Engine, ...]
     connection: Connection[Any, Any]
 
-    def do(self, task: DatePhotos | ReadPhoto | CropFace) -> Answer | None:
+    def do(self, task: Task) -> Answer | None:
         """Return the answer to ``task``; None when the pool wants no more of it."""
         try:
             with _quiet():
-                match task:
-                    case DatePhotos(files):
-                        return Dated(tuple(_dates(files)))
-                    case ReadPhoto():
-                        return self._read(task)
-                    case CropFace():
-                        return self._crop(task)
-        except PhotoError as error:
+                return self._answer(task)
+        except (PhotoError, PluginError) as error:
             return _refusal(error)
         except _ChangedError:
             return PhotoChanged()
         except MemoryError:
             return Lost(f"It needed more than {self.settings.memory_mb:,} MB (limits.memory_mb).")
+
+    def _answer(self, task: Task) -> Answer | None:
+        match task:
+            case DatePhotos(files):
+                return Dated(tuple(_dates(files)))
+            case ReadPhoto():
+                return self._read(task)
+            case ReadAgain():
+                return self._read_again(task)
+            case CropFace():
+                return self._crop(task)
 
     def _read(self, task: ReadPhoto) -> Answer | None:
         data = _bytes(task.stat, self.settings.file_mb)
@@ -96,11 +110,24 @@ class Worker:
         captured = capture_date(taken, task.stat.path, task.stat.mtime_ns / 1e9, now=time.time())
         if not self._is_wanted(Hashed(content, Identity(hash_, orientation, captured))):
             return None
-        picture = photo.picture(self.settings.longest_side)
-        faces = tuple(self._faces(picture))
+        picture = photo.picture(self.settings.setup.longest_side)
+        faces, *others = self._faces(picture, self.engines[:1] if task.alone else self.engines)
         return PhotoRead(
             content,
             PhotoResult(hash_, picture.width, picture.height, captured, faces, orientation),
+            others[0] if others else None,
+        )
+
+    def _read_again(self, task: ReadAgain) -> Answer:
+        photo = Photo(_bytes(task.stat, self.settings.file_mb), self.settings.megapixels)
+        hash_, orientation, taken = photo.facts()
+        if hash_ != task.hash:
+            return PhotoChanged()
+        captured = capture_date(taken, task.stat.path, task.stat.mtime_ns / 1e9, now=time.time())
+        picture = photo.picture(self.settings.setup.longest_side)
+        [faces] = self._faces(picture, self.engines[-1:])
+        return PhotoReadAgain(
+            PhotoResult(hash_, picture.width, picture.height, captured, faces, orientation)
         )
 
     def _is_wanted(self, hashed: Hashed) -> bool:
@@ -108,19 +135,11 @@ class Worker:
         self.connection.send(hashed)
         return bool(self.connection.recv())
 
-    def _faces(self, picture: Picture) -> list[Face]:
-        pixels = picture.pixels
-        found = self.detector.detect(pixels)
-        encodings = self.encoder.encode(pixels, [each.box for each in found])
-        faces = [
-            Face(
-                _in_original(each.box, picture),
-                quality(pixels, each.box, each.confidence),
-                encoding,
-            )
-            for each, encoding in zip(found, encodings, strict=True)
-        ]
-        return sorted(faces, key=lambda face: face.box)
+    def _faces(self, picture: Picture, engines: tuple[Engine, ...]) -> list[tuple[Face, ...]]:
+        """Return the faces that each of ``engines`` finds; a shared detector looks once."""
+        found = {id(each.detector): each.detector for each in engines}
+        detections = {key: checked.detections(one, picture.pixels) for key, one in found.items()}
+        return [_encoded(picture, detections[id(each.detector)], each.encoder) for each in engines]
 
     def _crop(self, task: CropFace) -> Answer:
         data = _bytes(task.stat, self.settings.file_mb)
@@ -131,12 +150,11 @@ def main(connection: Connection[Any, Any]) -> None:
     """Serve the pool at the other end of ``connection`` until it closes it."""
     settings: WorkerSettings = connection.recv()
     try:
-        detector = plugins.detector(settings.detector)(settings.longest_side)
-        encoder = plugins.encoder(settings.encoder)()
+        engines = load(settings)
     except PluginError as error:
         connection.send(NotReady(error.title, error.remedy))
         return
-    worker = Worker(settings, detector, encoder, connection)
+    worker = Worker(settings, engines, connection)
     _limit_memory(settings.memory_mb)
     connection.send(Ready())
     while True:
@@ -146,7 +164,32 @@ def main(connection: Connection[Any, Any]) -> None:
         ctypes.CDLL(None).malloc_trim(0)  # or an idle worker keeps what its largest photo took
 
 
-def _refusal(error: PhotoError) -> PhotoFailed | PhotoUnsupported:
+def load(settings: WorkerSettings) -> tuple[Engine, ...]:
+    """Return the engines that ``settings`` name, with their weights; PluginError if one fails."""
+    detectors: dict[str, plugins.Detector] = {}
+    engines = []
+    for detector, encoder in settings.engines:
+        finds, encodes = plugins.detector(detector), plugins.encoder(encoder)
+        plugins.check_together(finds, encodes)
+        if detector not in detectors:
+            detectors[detector] = checked.detector(detector, settings.setup)
+        engines.append(Engine(detectors[detector], checked.encoder(encoder, settings.setup)))
+    return tuple(engines)
+
+
+def _encoded(
+    picture: Picture, found: list[Detection], encoder: plugins.Encoder
+) -> tuple[Face, ...]:
+    pixels = picture.pixels
+    encodings = checked.encodings(encoder, pixels, found)
+    faces = [
+        Face(_in_original(each.box, picture), quality(pixels, each), encoding)
+        for each, encoding in zip(found, encodings, strict=True)
+    ]
+    return tuple(sorted(faces, key=lambda face: face.box))
+
+
+def _refusal(error: PhotoError | PluginError) -> PhotoFailed | PhotoUnsupported:
     if isinstance(error, UnsupportedError):
         return PhotoUnsupported(error.kind, f"{error.title} {error.remedy}")
     return PhotoFailed(error.title, error.remedy)

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 from facewatchd.api.shapes import (
     DOUBTFUL,
     ERROR,
+    ESTIMATE,
     FAILED,
     FOUND,
     INT,
@@ -75,6 +76,30 @@ class Control(Protocol):
         """Ask for a re-clustering."""
         ...
 
+    def estimate(self, engine: str) -> None:
+        """Begin to measure what ``engine`` would take; ApiError if it is none to switch to."""
+        ...
+
+    def estimated(self) -> dict[str, Any]:
+        """Return what was measured, without an estimate while that goes on."""
+        ...
+
+    def switch_engine(self, engine: str) -> None:
+        """Begin to switch to ``engine``; ApiError if it was not tried, or another switch runs."""
+        ...
+
+    def pause_switch(self) -> None:
+        """Halt the switch; this and the next two raise ApiError when there is none."""
+        ...
+
+    def resume_switch(self) -> None:
+        """Go on with it."""
+        ...
+
+    def abort_switch(self) -> None:
+        """Drop it."""
+        ...
+
 
 class Query:
     """The parameters of one request."""
@@ -93,6 +118,12 @@ class Query:
         """Return the parameter ``name`` likewise, or None if it is not there."""
         text = self._one(name)
         return text.encode("utf-8", "surrogateescape") if text else None
+
+    def text(self, name: str) -> str:
+        """Return the parameter ``name``."""
+        if not (text := self._one(name)):
+            raise ApiError(f"The parameter {name} is missing.", "See /v1/openapi.json.")
+        return text
 
     def limit(self) -> int:
         """Return the parameter ``limit``, 1 to 100,000, 100 by default."""
@@ -127,6 +158,31 @@ def _recluster(control: Control, _: Query) -> dict[str, Any]:
     return {}
 
 
+def _estimate(control: Control, query: Query) -> dict[str, Any]:
+    control.estimate(query.text("engine"))
+    return {}
+
+
+def _switch(control: Control, query: Query) -> dict[str, Any]:
+    control.switch_engine(query.text("engine"))
+    return {}
+
+
+def _pause(control: Control, _: Query) -> dict[str, Any]:
+    control.pause_switch()
+    return {}
+
+
+def _resume(control: Control, _: Query) -> dict[str, Any]:
+    control.resume_switch()
+    return {}
+
+
+def _abort(control: Control, _: Query) -> dict[str, Any]:
+    control.abort_switch()
+    return {}
+
+
 ROUTES = (
     ApiRoute("GET", "/v1/status", "What the daemon is doing", STATUS,
              lambda control, _: control.status(), {}),
@@ -145,6 +201,15 @@ ROUTES = (
     ApiRoute("POST", "/v1/scan", "Walk over every root now, or accept what one has lost", shape(),
              _scan, {"accept": {"type": "string", "default": ""}}),
     ApiRoute("POST", "/v1/recluster", "Cluster everything anew now", shape(), _recluster, {}),
+    ApiRoute("POST", "/v1/engine/estimate", "Measure what another engine would take", shape(),
+             _estimate, {"engine": TEXT}),
+    ApiRoute("GET", "/v1/engine/estimate", "What another engine would take", ESTIMATE,
+             lambda control, _: control.estimated(), {}),
+    ApiRoute("POST", "/v1/engine/switch", "Go over to another engine", shape(),
+             _switch, {"engine": TEXT}),
+    ApiRoute("POST", "/v1/engine/pause", "Halt the switch of the engine", shape(), _pause, {}),
+    ApiRoute("POST", "/v1/engine/resume", "Go on with the switch", shape(), _resume, {}),
+    ApiRoute("POST", "/v1/engine/abort", "Drop the switch and what it found", shape(), _abort, {}),
     ApiRoute("GET", "/v1/openapi.json", "This description", {"type": "object"},
              lambda *_: openapi(), {}),
 )  # fmt: skip

@@ -63,6 +63,30 @@ _RECLUSTER = shape(
     next=maybe(NUMBER),
     new_faces=INT,
 )
+_SWITCH = shape(
+    to=TEXT,
+    halted=maybe(TEXT),
+    done=INT,
+    total=INT,
+    seconds_left=maybe(NUMBER),
+)
+_ENGINE = shape(
+    name=TEXT,
+    note=maybe(TEXT),
+    waiting=INT,
+    last=maybe(TEXT),
+    switch=maybe(_SWITCH),
+)
+_COST = shape(
+    photos=INT,
+    unreachable=INT,
+    measured=INT,
+    seconds_a_photo=NUMBER,
+    workers=INT,
+    seconds=NUMBER,
+    bytes=INT,
+)
+ESTIMATE = shape(engine=TEXT, estimate=maybe(_COST))
 FAILED = shape(path=TEXT, reason=TEXT, tries=INT)
 STATUS = shape(
     version=TEXT,
@@ -85,6 +109,7 @@ STATUS = shape(
     folders=INT,
     doubtful=INT,
     recluster=_RECLUSTER,
+    engine=_ENGINE,
     paused=maybe(TEXT),
     rate=maybe(NUMBER),
     seconds_left=maybe(NUMBER),

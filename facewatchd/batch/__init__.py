@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from facewatchd import config
+from facewatchd.batch import bench
 from facewatchd.batch.demo import Place, show_off
+from facewatchd.batch.findings import tell
+from facewatchd.batch.models import models
 from facewatchd.client import Client
 from facewatchd.doctor import examination
 from facewatchd.doctor.finding import Finding
-from facewatchd.errors import Exit, FacewatchError
-from facewatchd.render import printable
+from facewatchd.errors import ConfigError, FacewatchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,19 +52,46 @@ def demo(photos: Path | None, into: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(path: Path | None, *, as_json: bool) -> None:
     """Check folders, limits and models; say what to type where something is wrong."""
-    findings = []
-    for finding in _findings(path):
-        findings.append(finding)
-        if not as_json:
-            _tell(finding)
-    wrong = sum(finding.mend is not None for finding in findings)
+    sys.exit(tell(_findings(path), as_json=as_json))
+
+
+main.add_command(models)
+
+
+@main.command()
+@click.argument(
+    "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False
+)
+@click.option("--config", "path", type=click.Path(path_type=Path), help="Configuration (YAML).")
+@click.option("--photos", type=click.IntRange(1), default=bench.PHOTOS, help="How many to read.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def measure(folder: Path | None, path: Path | None, photos: int, *, as_json: bool) -> None:
+    """Read some photos of FOLDER, or of the roots, and say how long that takes."""
+    try:
+        settings = _settings(folder, path)
+        chosen = bench.sample([root.path for root in settings.roots], photos)
+        measured = bench.measure(chosen, settings)
+    except FacewatchError as error:
+        click.echo(f"facewatchctl bench: {error}", err=True)
+        sys.exit(error.exit_code)
     if as_json:
-        click.echo(json.dumps([finding._asdict() for finding in findings], indent=2))
+        click.echo(json.dumps(measured.as_json(), indent=2))
     else:
-        click.echo(
-            f"{wrong} of {len(findings)} checks found something wrong." if wrong else "All is well."
+        click.echo("\n".join(bench.in_words(measured)))
+
+
+def _settings(folder: Path | None, path: Path | None) -> config.Settings:
+    """Read the configuration; FOLDER is then its only root."""
+    file = path or config.find_config()
+    if folder is None and file is None:
+        raise ConfigError(
+            "There is no configuration, so nobody knows where the photos are.",
+            "Name a folder (facewatchctl bench FOLDER) or a configuration (--config FILE).",
         )
-    sys.exit(Exit.FAILED if wrong else Exit.OK)
+    own: dict[str, object] = {} if folder is None else {"roots": [{"path": str(folder.resolve())}]}
+    if file is None:
+        own["output"] = str(Path("facewatchd-people").absolute())  # never made
+    return config.load(file, own)
 
 
 def _findings(path: Path | None) -> Iterator[Finding]:
@@ -79,15 +109,6 @@ def _daemon(client: Client) -> Finding:
     except FacewatchError as error:
         return Finding("Daemon", error.title)
     return Finding("Daemon", f"version {status['version']} answers: it is {status['state']}")
-
-
-def _tell(finding: Finding) -> None:
-    mark = (
-        click.style("ok   ", fg="green") if finding.mend is None else click.style("WRONG", fg="red")
-    )
-    click.echo(f"{mark}  {printable(finding.about)}: {printable(finding.words)}")
-    if finding.mend is not None:
-        click.echo(f"       {printable(finding.mend)}")
 
 
 def _end(number: int, _frame: object) -> None:

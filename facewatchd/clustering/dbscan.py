@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.cluster import DBSCAN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,6 +16,9 @@ def dbscan(encodings: NDArray[np.float32], eps: float, min_samples: int) -> NDAr
     ``eps`` is an L2 distance; ``min_samples`` counts the face itself.  With at most 2 there are no
     border points, and the partition does not depend on the order of the faces.
     """
+    # The daemon imports this module, and leaves scikit-learn to the process that clusters.
+    from sklearn.cluster import DBSCAN  # noqa: PLC0415
+
     if len(encodings) == 0:
         return np.empty(0, dtype=np.int64)
     # In 128 dimensions a tree visits every leaf; comparing all pairs by blocks is faster.

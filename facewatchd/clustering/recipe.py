@@ -22,22 +22,31 @@ def group(
     eps: float,
     min_samples: int,
     merge: float,
-    similarity: float,
+    reach: float,
 ) -> NDArray[np.int64]:
     """Return the cluster of each face, int64 (N,), numbered from 0 by first face; -1 is none.
 
-    ``encodings`` is float32 (N, D); ``photos`` (N,) numbers the photo of each face.  ``eps`` and
-    ``merge`` are L2 distances (DBSCAN's radius, and the root of the mean squared distance up to
-    which groups are joined), ``similarity`` is 1 - L2.  No cluster has two faces of one photo, or
-    one face alone.  The result depends on the input alone; exact ties go to the earlier face, so
-    callers order faces by something lasting.  ValueError when shapes differ or an encoding is not
-    finite.
+    ``encodings`` is float32 (N, D); ``photos`` (N,) numbers the photo of each face.  L2 distances
+    are ``eps`` (DBSCAN's radius), ``merge`` (the root of the mean squared distance up to which
+    groups are joined) and ``reach`` (how far from its centroid a leftover face joins a cluster).
+    No cluster has two faces of one photo, or one face alone.  The result depends on the input
+    alone; exact ties go to the earlier face, so callers order faces by something lasting.
+    ValueError when shapes differ or an encoding is not finite.
     """
     _check(encodings, photos)
     cores = dbscan(encodings, eps, min_samples)
     joined = average_linkage(encodings, cores, merge)
     clusters = _without_singles(_one_face_a_photo(encodings, joined, photos))
-    return _by_first_face(_with_leftovers(encodings, clusters, photos, 1.0 - similarity))
+    return _by_first_face(_with_leftovers(encodings, clusters, photos, reach))
+
+
+class Recipe:
+    """Clusterer "recipe"."""
+
+    protocol = 1
+    name = "recipe"
+    version = "1"
+    group = staticmethod(group)
 
 
 def _check(encodings: NDArray[np.float32], photos: NDArray[np.int64]) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from facewatchd import config, machine
 from facewatchd.doctor import limits, storage
 from facewatchd.doctor.finding import Finding
+from facewatchd.doctor.hardware import hardware
+from facewatchd.doctor.libraries import libraries
 from facewatchd.errors import ConfigError
 from facewatchd.mounts import read_mounts
 
@@ -22,6 +24,15 @@ _SERVICES_STATE = Path("/var/lib/facewatchd")
 _LOADING = 120.0  # seconds; an engine reads 100 MB of weights
 
 
+def load(file: Path) -> Settings:
+    """Read the configuration ``file`` as the daemon does that it is for; raises ConfigError."""
+    settings = config.load(file)
+    # The service's state is where systemd says; who types this was told nothing of that.
+    if "state" not in settings.model_fields_set and file.is_relative_to(_SERVICES_CONFIG):
+        settings = config.load(file, {"state": str(_SERVICES_STATE)})
+    return settings
+
+
 def settings_of(path: Path | None) -> tuple[Settings | None, Finding]:
     """Read the configuration (None: the one that the daemon would find), and say how it is."""
     about = "Configuration"
@@ -30,10 +41,7 @@ def settings_of(path: Path | None) -> tuple[Settings | None, Finding]:
         words = "none was found; config/facewatchd.yaml explains every setting"
         return None, Finding(about, words, "facewatchctl doctor --config FILE")
     try:
-        settings = config.load(file)
-        # The service's state is where systemd says; who types this was told nothing of that.
-        if "state" not in settings.model_fields_set and file.is_relative_to(_SERVICES_CONFIG):
-            settings = config.load(file, {"state": str(_SERVICES_STATE)})
+        settings = load(file)
     except ConfigError as error:
         words = "; ".join(line.strip() for line in error.title.splitlines()).replace(":;", ":")
         return None, Finding(about, words, error.remedy)
@@ -56,11 +64,14 @@ def examine(settings: Settings | None, patience: float = PATIENCE) -> Iterator[F
         yield storage.output(settings, patience)
         yield from storage.state(settings, mounts, patience)
         yield storage.socket(settings)
-        yield limits.engine(settings.engine, _LOADING)
+        yield hardware(settings.engine, _LOADING)
+        yield limits.engine(settings.engine, settings.setup, _LOADING)
+    processor = machine.processor()
+    yield limits.processor(processor)
+    yield from libraries(processor, _LOADING)
     inotify = machine.inotify()
     yield limits.watches(to_watch, share, inotify)
     yield limits.instances(inotify)
-    yield limits.processor(machine.processor(), from_wheel=limits.has_dlib_wheel())
     yield limits.versions()
     if (service := limits.service()) is not None:
         yield service

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import NamedTuple
 
 
@@ -17,6 +18,19 @@ class Finding(NamedTuple):
 def as_root(command: str) -> str:
     """Return ``command`` as one types it who is not root; root is without sudo in containers."""
     return command if os.geteuid() == 0 else f"sudo {command}"
+
+
+def pip() -> str:
+    """Return how pip is called for the Python that runs this."""
+    return f"{sys.executable} -m pip"
+
+
+def build_dlib() -> str:
+    """Return how to compile dlib for this processor; that takes minutes and a C++ compiler."""
+    return (
+        f"{as_root('apt install')} cmake g++ && {pip()} uninstall --yes dlib-bin && "
+        f"{pip()} install --no-cache-dir --force-reinstall dlib"
+    )
 
 
 def folders(number: int) -> str:
@@ -57,3 +71,14 @@ class EnginesSeen(NamedTuple):
 
     title: str | None = None
     remedy: str = ""
+
+
+class HardwareSeen(NamedTuple):
+    """What ONNX Runtime has (the names of engine.hardware), and which of it computed.
+
+    ``title`` is why nothing did.
+    """
+
+    installed: tuple[str, ...]
+    used: str | None = None
+    title: str | None = None

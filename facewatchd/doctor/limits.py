@@ -7,18 +7,18 @@ import errno
 import os
 import sqlite3
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facewatchd import machine
+from facewatchd import config, machine
 from facewatchd.doctor import probe
-from facewatchd.doctor.finding import Finding, as_root, folders
+from facewatchd.doctor.finding import Finding, as_root, build_dlib, folders, pip
 
 if TYPE_CHECKING:
     from facewatchd.config import Engine
     from facewatchd.machine import Inotify, Processor
+    from facewatchd.model import Setup
 
 _ROOM = 1.25  # for folders to come
 _OLDEST_SQLITE = (3, 35)  # the first with RETURNING
@@ -50,47 +50,29 @@ def instances(limits: Inotify) -> Finding:
     return Finding("Inotify", words, "Have every root polled (roots.watch: poll).")
 
 
-def engine(chosen: Engine, patience: float) -> Finding:
+def engine(chosen: Engine, setup: Setup, patience: float) -> Finding:
     """Have the engine load its weights and look at a picture, in a process of its own."""
-    about = f"Engine {chosen.detector} + {chosen.encoder}"
+    detector = chosen.detector or config.DEFAULT_DETECTOR
+    encoder = chosen.encoder or config.DEFAULT_ENCODER
+    about = f"Engine {detector} + {encoder}"
     try:
-        seen = probe.ask(
-            probe.engines, chosen.detector, chosen.encoder, chosen.longest_side, patience=patience
-        )
+        seen = probe.ask(probe.engines, detector, encoder, setup, patience=patience)
     except probe.SilentError as error:
         return Finding(about, f"a process that tries it {error}", as_root("dmesg | tail"))
     except probe.CrashError as error:
-        ours = chosen.detector == "hog" or chosen.encoder == "dlib"
+        is_dlib = detector == "hog" or encoder == "face_recognition"
         another = "Name another one (engine.detector, engine.encoder)."
-        return Finding(about, f"a process that tries it {error}", build_dlib() if ours else another)
+        mend = build_dlib() if is_dlib else another
+        return Finding(about, f"a process that tries it {error}", mend)
     if seen.title is not None:
         return Finding(about, seen.title, seen.remedy)
     return Finding(about, "loads its models and works")
 
 
-def processor(own: Processor, *, from_wheel: bool) -> Finding:
-    """Look whether the dlib that is installed runs here: its x86-64 wheel asks for AVX."""
+def processor(own: Processor) -> Finding:
+    """Name the processor's features; whether libraries run on it is tried, see `libraries`."""
     words = f"{own.architecture}, {own.cores} cores, {' '.join(own.features) or 'no extras'}"
-    if from_wheel and own.architecture == "x86_64" and "avx" not in own.features:
-        return Finding("Processor", f"{words}; the wheel dlib-bin needs AVX", build_dlib())
     return Finding("Processor", words)
-
-
-def has_dlib_wheel() -> bool:
-    """Whether dlib was installed ready-made."""
-    try:
-        return bool(version("dlib-bin"))
-    except PackageNotFoundError:
-        return False
-
-
-def build_dlib() -> str:
-    """Return how to compile dlib for this processor; that takes minutes and a C++ compiler."""
-    pip = f"{sys.executable} -m pip"
-    return (
-        f"{as_root('apt install')} cmake g++ && "
-        f"{pip} uninstall --yes dlib-bin && {pip} install --no-cache-dir --force-reinstall dlib"
-    )
 
 
 def versions(sqlite: tuple[int, ...] = sqlite3.sqlite_version_info) -> Finding:
@@ -113,7 +95,7 @@ def service(units: tuple[str, ...] = _UNIT_PLACES) -> Finding | None:
         "Service",
         f"{unit}, but systemd-python is not installed",
         f"{as_root('apt install')} gcc pkg-config libsystemd-dev && "
-        f"{sys.executable} -m pip install 'facewatchd[systemd]'",
+        f"{pip()} install 'facewatchd[systemd]'",
     )
 
 

@@ -12,14 +12,17 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from facewatchd.child import Child
-from facewatchd.doctor.finding import EnginesSeen, FolderSeen, RootSeen
+from facewatchd.doctor.finding import EnginesSeen, FolderSeen, HardwareSeen, RootSeen
 from facewatchd.errors import FacewatchError
 from facewatchd.scan import Ignore, Seen, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from multiprocessing.connection import Connection
+    from pathlib import Path
     from typing import TypeVar
+
+    from facewatchd.model import Setup
 
     _T = TypeVar("_T")
 
@@ -39,6 +42,10 @@ class CrashError(ProbeError):
     """It ended without an answer."""
 
 
+class IllegalInstructionError(CrashError):
+    """It ended at an instruction that the processor does not know (SIGILL)."""
+
+
 def ask(question: Callable[..., _T], *args: object, patience: float, **named: object) -> _T:
     """Answer ``question`` (a function of this module) in another process.
 
@@ -51,7 +58,8 @@ def ask(question: Callable[..., _T], *args: object, patience: float, **named: ob
             raise SilentError(f"does not answer within {patience:g} s")
         answer: _T = child.connection.recv()
     except (EOFError, ConnectionError) as error:
-        raise CrashError(child.end_in_words()) from error
+        how = child.end_in_words()
+        raise (IllegalInstructionError if "(SIGILL)" in how else CrashError)(how) from error
     else:
         return answer
     finally:
@@ -94,22 +102,59 @@ def folder(path: bytes, *, links: bool) -> FolderSeen:
     )
 
 
-def engines(detector: str, encoder: str, longest_side: int) -> EnginesSeen:
+def engines(detector: str, encoder: str, setup: Setup) -> EnginesSeen:
     """Load the engine, weights and all, and have it look at an empty picture."""
     import numpy as np  # noqa: PLC0415 -- the other probes need no numpy
 
     from facewatchd import plugins  # noqa: PLC0415 -- the same
-    from facewatchd.model import Box  # noqa: PLC0415 -- the same
+    from facewatchd.model import Box, Detection  # noqa: PLC0415 -- the same
 
     picture = np.zeros((200, 200, 3), np.uint8)
     try:
-        plugins.detector(detector)(longest_side).detect(picture)
-        plugins.encoder(encoder)().encode(picture, [Box(50, 50, 150, 150)])
+        plugins.check_together(plugins.detector(detector), plugins.encoder(encoder))
+        plugins.detector(detector)(setup).detect(picture)
+        points = ((75.0, 85.0), (125.0, 85.0), (100.0, 105.0), (80.0, 130.0), (120.0, 130.0))
+        face = Detection(Box(50, 50, 150, 150), 1.0, points)
+        plugins.encoder(encoder)(setup).encode(picture, [face])
     except FacewatchError as error:
         return EnginesSeen(error.title, error.remedy)
     except ImportError as error:
         return EnginesSeen(f"It cannot be loaded: {error}.", "Install what is missing.")
     return EnginesSeen()
+
+
+def library(name: str) -> str | None:
+    """Import a native library and have it do something; return what it says against that."""
+    from facewatchd.doctor import trials  # noqa: PLC0415 -- the other probes need no numpy
+
+    try:
+        trials.TRIALS[name]()
+    except Exception as error:  # noqa: BLE001 -- a broken library may raise anything
+        return f"it cannot be used: {type(error).__name__}: {error}"
+    return None
+
+
+def model(path: Path) -> str | None:
+    """Have ONNX Runtime load a model on the processor; return what it says against that."""
+    from facewatchd.engines.session import session  # noqa: PLC0415 -- the other probes need it not
+
+    try:
+        session(path)
+    except FacewatchError as error:
+        return error.title
+    return None
+
+
+def hardware(wish: str) -> HardwareSeen:
+    """Have ONNX Runtime compute on ``wish``, a value of engine.hardware."""
+    from facewatchd.doctor import trials  # noqa: PLC0415 -- the other probes need no numpy
+    from facewatchd.engines.session import providers_installed  # noqa: PLC0415 -- the same
+
+    installed = tuple(providers_installed())
+    try:
+        return HardwareSeen(installed, trials.computes_on(wish))
+    except FacewatchError as error:
+        return HardwareSeen(installed, title=error.title)
 
 
 def _try_link(folder: bytes) -> OSError | None:
@@ -125,7 +170,7 @@ def _try_link(folder: bytes) -> OSError | None:
 
 def main(connection: Connection[Any, Any]) -> None:
     """Answer the question that comes over ``connection``."""
-    known: tuple[Callable[..., Any], ...] = (root, folder, engines)
+    known: tuple[Callable[..., Any], ...] = (root, folder, engines, library, model, hardware)
     questions = {question.__name__: question for question in known}
     name, args, named = connection.recv()
     connection.send(questions[name](*args, **named))

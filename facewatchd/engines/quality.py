@@ -1,4 +1,4 @@
-"""Pure: how well a face can be seen, from its size, its sharpness and the detector's confidence."""
+"""Pure: how well a face can be seen: its size, sharpness and pose, the detector being sure."""
 
 from __future__ import annotations
 
@@ -6,34 +6,49 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facewatchd.model import Quality
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from facewatchd.model import Box
+    from facewatchd.model import Detection
 
 # The value at which each measure counts for one half: about its median over the faces that HOG
-# finds in 150 photos of Labeled Faces in the Wild (107, 405, 1.58), so that the three weigh alike.
+# finds in 150 photos of Labeled Faces in the Wild (107, 405), so that they weigh alike.
 _HALF_SIDE = 100.0
 _HALF_VARIANCE = 400.0
-_HALF_CONFIDENCE = 1.5
 _CROP = 64
 
 
-def quality(pixels: NDArray[np.uint8], box: Box, confidence: float) -> float:
-    """Return the quality, 0 to 1, of the face at ``box`` of an RGB picture (H, W, 3).
+def quality(pixels: NDArray[np.uint8], face: Detection) -> Quality:
+    """Return how well ``face`` of an RGB picture (H, W, 3) can be seen.
 
-    The geometric mean of three measures x / (x + half): the box's shorter side in pixels, the
-    variance of the Laplacian of its grey crop, and the detector's confidence.  So a face that is
-    larger, sharper or surer, all else equal, scores higher, and one that lacks any of them is poor.
+    ``size`` and ``sharpness`` are x / (x + half) of the box's shorter side in pixels and of the
+    variance of the Laplacian of its grey crop.
     """
-    side = min(box.right - box.left, box.bottom - box.top)
+    box = face.box
     crop = pixels[box.top : box.bottom, box.left : box.right]
-    measures = (
-        _saturating(side, _HALF_SIDE),
-        _saturating(_sharpness(crop), _HALF_VARIANCE),
-        _saturating(confidence, _HALF_CONFIDENCE),
+    return Quality(
+        size=_saturating(min(box.right - box.left, box.bottom - box.top), _HALF_SIDE),
+        sharpness=_saturating(_sharpness(crop), _HALF_VARIANCE),
+        confidence=face.confidence,
+        pose=None if face.points is None else _frontal(face.points),
     )
-    return float(np.prod(measures) ** (1 / len(measures)))
+
+
+def _frontal(points: tuple[tuple[float, float], ...]) -> float:
+    """Return how far a face looks at the camera: 1 straight, 0 from the side.
+
+    The nose stands before the middle of the eyes, and moves towards one of them as the head turns:
+    1 minus its distance from the middle, along the line through the eyes, in half eye distances.
+    """
+    left, right, nose = (np.array(point) for point in points[:3])
+    along = right - left
+    apart = float(along @ along)
+    if apart == 0:
+        return 0.0
+    off = float((nose - (left + right) / 2) @ along) / apart
+    return max(0.0, 1.0 - 2.0 * abs(off))
 
 
 def _saturating(value: float, half: float) -> float:

@@ -7,15 +7,18 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from facewatchd import __version__
-from facewatchd.errors import NotFoundError
+from facewatchd.errors import ApiError, NotFoundError
+from facewatchd.pipeline.engine import difference
 from facewatchd.pipeline.publishing import folder_name
+from facewatchd.pipeline.trial import cost
 from facewatchd.pipeline.why import why
 from facewatchd.store import reading
 
 if TYPE_CHECKING:
     from facewatchd.config import Settings
-    from facewatchd.pipeline.loop import Pipeline
+    from facewatchd.pipeline.loop import Live, Pipeline
     from facewatchd.pipeline.root import RootLook
+    from facewatchd.store.views import Views
 
 _LAST_ERRORS = 5
 
@@ -67,6 +70,13 @@ class Control:
                     "last_seconds": live.clustered_seconds,
                     "next": live.next_clustering,
                     "new_faces": live.new_faces,
+                },
+                "engine": {
+                    "name": store.engines.current.name,
+                    "note": difference(store.engines.current, self._settings),
+                    "waiting": store.read_by_others(),
+                    "last": live.switched,
+                    "switch": self._switch(store, live),
                 },
                 "paused": live.paused,
                 "rate": live.rate,
@@ -160,6 +170,66 @@ class Control:
     def recluster(self) -> None:
         """Cluster all faces anew."""
         self._pipeline.recluster()
+
+    def estimate(self, engine: str) -> None:
+        """Begin to measure what ``engine`` would take."""
+        self._pipeline.ask(lambda: self._pipeline.switching.estimate(engine))
+
+    def estimated(self) -> dict[str, Any]:
+        """Return what the last estimate came to, once it is made."""
+        trial, live = self._pipeline.switching.trial, self._pipeline.live
+        if trial is None:
+            raise NotFoundError(
+                "No engine was tried since the last switch, or since the daemon started.",
+                "First: facewatchctl engine switch DETECTOR+ENCODER --estimate",
+            )
+        if trial.error is not None:
+            raise ApiError(trial.error.title, trial.error.remedy) from trial.error
+        if trial.measured is None:
+            return {"engine": trial.to.name, "estimate": None}
+        with reading(self._settings.database) as store:
+            photos = store.readable(live.unreachable, again=False)
+            counts = store.counts()
+        return {
+            "engine": trial.to.name,
+            "estimate": cost(
+                trial,
+                photos=photos,
+                unreachable=counts["photos"] - photos,
+                faces=counts["faces"],
+                workers=self._settings.workers,
+            ),
+        }
+
+    def switch_engine(self, engine: str) -> None:
+        """Begin to switch to ``engine``."""
+        self._pipeline.ask(lambda: self._pipeline.switching.begin(engine))
+
+    def pause_switch(self) -> None:
+        """Read no known photo again for the time being."""
+        self._pipeline.ask(self._pipeline.switching.pause)
+
+    def resume_switch(self) -> None:
+        """Go on with a switch that was paused."""
+        self._pipeline.ask(self._pipeline.switching.resume)
+
+    def abort_switch(self) -> None:
+        """Drop the switch that is under way."""
+        self._pipeline.ask(self._pipeline.switching.abort)
+
+    def _switch(self, store: Views, live: Live) -> dict[str, Any] | None:
+        switch = store.engines.switch
+        if switch is None:
+            return None
+        done, left = store.switched(), store.readable(live.unreachable, again=True)
+        going = switch.halted is None and live.rate
+        return {
+            "to": switch.to.name,
+            "halted": switch.halted,
+            "done": done,
+            "total": done + left,
+            "seconds_left": left / live.rate if going and live.rate else None,
+        }
 
     def _links_to(self, links_to: Any, photos: list[bytes]) -> list[str]:
         output = os.fsencode(self._settings.output)

@@ -16,23 +16,34 @@ from facewatchd.model import (
     Dated,
     DatePhotos,
     Hashed,
+    Look,
     Lost,
     PhotoChanged,
     PhotoFailed,
     PhotoRead,
+    PhotoReadAgain,
     PhotoUnsupported,
+    ReadAgain,
     ReadPhoto,
     Stuck,
 )
 from facewatchd.pipeline.queue import Queue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from multiprocessing.connection import Connection
 
     from numpy.typing import NDArray
 
-    from facewatchd.model import Answer, CaptureDate, PhotoResult
+    from facewatchd.model import (
+        Answer,
+        CaptureDate,
+        EngineId,
+        Face,
+        PhotoResult,
+        Task,
+        WorkerSettings,
+    )
     from facewatchd.pipeline.clock import Clock
     from facewatchd.pipeline.publishing import Publishing
     from facewatchd.plugins import Scale
@@ -59,13 +70,6 @@ class Origin(NamedTuple):
     on_stuck: Callable[[bytes], None]
 
 
-class Gate(NamedTuple):
-    """From where on a face is given to a person: its similarity, and its quality (0 to 1)."""
-
-    similarity: float
-    min_quality: float = 0.0
-
-
 class Encoding:
     """Keeps the workers busy, newest photo first, and stores what they find."""
 
@@ -76,9 +80,9 @@ class Encoding:
         publishing: Publishing,
         clock: Clock,
         *,
-        engine: str,
+        engine: EngineId,
         scale: Scale,
-        gate: Gate,
+        min_quality: float,
         origin: Origin,
     ) -> None:
         self._store = store
@@ -86,8 +90,8 @@ class Encoding:
         self._publishing = publishing
         self._clock = clock
         self._engine = engine
-        self._floor = scale.floor
-        self._gate = gate
+        self.scale = scale
+        self._min_quality = min_quality
         self._origin = origin
         self._queue = Queue(store, pool, publishing, origin.roots)
         self._hashes: dict[bytes, int] = {}  # what is being read, by content and by picture
@@ -103,6 +107,45 @@ class Encoding:
     def block(self, roots: set[bytes]) -> None:
         """Leave what lies below ``roots`` pending: it cannot be read now."""
         self._queue.blocked = roots
+
+    def reread(self, *, outside: set[bytes], allowed: bool) -> None:
+        """Read known photos again that are to be, below none of ``outside``, if that is allowed."""
+        self._queue.unreachable = outside
+        self._queue.rereads = allowed
+
+    @property
+    def rereading(self) -> bool:
+        """Whether known photos are being read again."""
+        return self._queue.rereading
+
+    @property
+    def has_reread_all(self) -> bool:
+        """Whether no known photo is to be read again that could be now."""
+        return self._queue.has_reread_all
+
+    def use(self, engine: EngineId, scale: Scale) -> None:
+        """The library is encoded by another engine from now on."""
+        self._engine, self.scale = engine, scale
+
+    def read_looks(self) -> None:
+        """Take the looks from the store, which were changed there."""
+        self.looks = Looks(self._store.people.looks())
+
+    def restart(self, settings: WorkerSettings) -> None:
+        """Go on with other workers; what the present ones are at is done again."""
+        for task in self._pool.restart(settings, self._clock.monotonic()):
+            self._give_back(task)
+
+    def _give_back(self, task: Task) -> None:
+        match task:
+            case DatePhotos(files):
+                self._queue.dated(file for file, _ in files)
+            case CropFace():
+                self._publishing.give_back(task)
+            case ReadAgain():
+                self._queue.release_again(task.photo)
+            case ReadPhoto():
+                self._release(task)
 
     @property
     def idle(self) -> bool:
@@ -165,6 +208,8 @@ class Encoding:
                 self._answer(task, hashed)
             case ReadPhoto() as task, answer:
                 self._end(task, answer)
+            case ReadAgain() as task, answer:
+                self._end_again(task, answer)
 
     def _answer(self, task: ReadPhoto, hashed: Hashed) -> None:
         """Tell the worker whether a photo that it has hashed is to be read on."""
@@ -202,9 +247,9 @@ class Encoding:
 
     def _end(self, task: ReadPhoto, answer: Answer) -> None:
         match answer:
-            case PhotoRead(content, photo):
+            case PhotoRead(content, photo, second):
                 with self._store.transaction():
-                    self._add(task.file, content, photo)
+                    self._add(task.file, content, photo, second)
                 log.debug("Encoded %r", os.fsdecode(task.stat.path))
                 self._finished.append(self._clock.monotonic())
             case PhotoChanged():
@@ -219,6 +264,23 @@ class Encoding:
             case Lost(reason):
                 self._fail(task, reason)
         self._release(task)
+
+    def _end_again(self, task: ReadAgain, answer: Answer) -> None:
+        rest_until = None
+        match answer:
+            case PhotoReadAgain(photo):
+                with self._store.transaction():
+                    self._store.engines.put(task.photo, photo, photo.faces)
+                self._finished.append(self._clock.monotonic())
+            case PhotoChanged():
+                rest_until = self._clock.monotonic() + REST
+                self._origin.look_again(task.stat.path)
+            case PhotoFailed(reason) | PhotoUnsupported(_, reason) | Lost(reason):
+                rest_until = self._clock.monotonic() + REST
+                with self._store.transaction():
+                    self._store.engines.tried(task.photo)
+                log.warning("%r could not be read again: %s", os.fsdecode(task.stat.path), reason)
+        self._queue.release_again(task.photo, rest_until)
 
     def _is_young(self, task: ReadPhoto) -> bool:
         """Whether the file was written so lately that it may not be whole yet."""
@@ -239,17 +301,21 @@ class Encoding:
         log.warning("%r could not be read: %s", os.fsdecode(task.stat.path), reason)
         self._queue.rest(task.file, self._clock.monotonic() + REST)
 
-    def _add(self, file: int, content: bytes, photo: PhotoResult) -> None:
+    def _add(
+        self, file: int, content: bytes, photo: PhotoResult, second: tuple[Face, ...] | None
+    ) -> None:
         known = self._store.faces.photo_of(photo.hash)
         faces: list[int] = []
         if known is None:
             known, faces = self._store.faces.add(photo, self._engine)
+            self._keep(known, photo, second)
         elif self._store.faces.may_lie(known, photo.orientation):
             faces = self._store.faces.read_anew(known, photo, self._engine)
+            self._keep(known, photo, second)
         clear = [
             (face, seen.encoding)
             for face, seen in zip(faces, photo.faces, strict=False)  # none: they are known
-            if seen.quality >= self._gate.min_quality
+            if seen.quality.score >= self._min_quality
         ]
         if clear:
             self.place([face for face, _ in clear], np.stack([each for _, each in clear]))
@@ -257,15 +323,51 @@ class Encoding:
         self._learn(known, photo.orientation, content, photo.captured)
         self._settle_on(file, known, photo.orientation)
 
-    def place(self, faces: list[int], encodings: NDArray[np.float32]) -> None:
-        """Give the faces of one photo to the people they are nearest to, or doubt them."""
-        found = assign(encodings, self.looks, similarity=self._gate.similarity, floor=self._floor)
+    def _keep(self, photo: int, found: PhotoResult, second: tuple[Face, ...] | None) -> None:
+        """While the library goes over to a second engine, keep what that has found."""
+        if second is not None:
+            self._store.engines.put(photo, found, second)
+        elif self._store.engines.switch is not None:
+            self._store.engines.want(photo)
+
+    def place(
+        self, faces: list[int], encodings: NDArray[np.float32], taken: Collection[str] = ()
+    ) -> None:
+        """Give the faces of one photo to the people they are nearest to, or doubt them.
+
+        The people ``taken`` have a face in the photo already.
+        """
+        found = assign(encodings, self.looks, self.scale, taken)
         for face, encoding, where in zip(faces, encodings, found, strict=True):
             if where.look is None or where.similarity is None:
                 self._store.faces.doubt(face, where.candidates)
             else:
                 self._store.faces.give(face, where.look, where.similarity)
                 self._store.people.save_look(self.looks.add(where.look, encoding))
+
+    def place_again(self, photo: int, faces: list[int]) -> None:
+        """Place faces of nobody in a photo whose other faces have people."""
+        for face in faces:
+            self._store.faces.doubt(face, ())
+        clear = self._store.faces.clear(faces, self._min_quality)
+        if clear:
+            taken = {person for _, person, _, _ in self._store.faces.given_in(photo)}
+            self.place([face for face, _ in clear], np.stack([each for _, each in clear]), taken)
+
+    def join(self, person: str, face: int) -> None:
+        """Give a face of ``person`` to the nearest look of this person, or to a first one."""
+        [(_, encoding)] = self._store.faces.clear([face], 0.0)
+        own = [self.looks[look] for look in self._store.people.looks_of(person)]
+        if own:
+            away = [float(np.linalg.norm(encoding - look.centroid)) for look in own]
+            nearest = int(np.argmin(away))
+            look, distance = own[nearest].id, away[nearest]
+        else:
+            look, distance = self._store.people.add_look(person), 0.0
+            empty = np.zeros(len(encoding))
+            self.looks.put(Look(id=look, person=person, centroid=empty, count=0, spread=0.0))
+        self._store.people.save_look(self.looks.add(look, encoding))
+        self._store.faces.give(face, look, self.scale.similarity_at(distance))
 
     def forget(self, photo: int) -> None:
         """Delete a photo with its faces, and a person who has no other.
@@ -277,7 +379,8 @@ class Encoding:
         for person in people:
             if not self._store.faces.has_faces(person):
                 self._store.people.remove(person)
-        self.looks = Looks(self._store.people.looks())
+        self._store.people.remove_former_looks()
+        self.read_looks()
 
     def _settle_on(self, file: int, photo: int, orientation: int) -> None:
         """The file shows ``photo``; what it showed before may be missing now."""

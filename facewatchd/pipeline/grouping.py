@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facewatchd.assign import Looks, candidates
+from facewatchd.assign import candidates
 from facewatchd.child import Child
 from facewatchd.clustering.matching import match
-from facewatchd.model import Look
+from facewatchd.pipeline.looks import fill
 from facewatchd.regroup import Grouped, Refused, Task
 
 if TYPE_CHECKING:
@@ -92,6 +92,16 @@ class Grouping:
         """Return when the interval's next run is due, as wall time."""
         return (self.last or self._began) + self._settings.recluster.interval
 
+    def use(self, scale: Scale) -> None:
+        """The library is encoded by another engine from now on: all of it is clustered anew.
+
+        While no run is under way, in the caller's transaction: a kill after it changes nothing.
+        """
+        self._scale = scale
+        self._store.forget_fact("first_backlog")
+        self._first_backlog = True
+        self._requested = True
+
     def request(self) -> None:
         """Ask for a run as soon as none is under way."""
         self._requested = True
@@ -149,12 +159,13 @@ class Grouping:
         child = Child("facewatchd.regroup", threads=None)
         child.send(
             Task(
+                clusterer=settings.recluster.clusterer,
                 encodings=faces.encodings,
                 photos=faces.photos,
-                eps=settings.recluster.eps or self._scale.eps,
+                eps=self._scale.eps,
                 min_samples=MIN_SAMPLES,
-                merge=settings.recluster.merge or self._scale.merge,
-                similarity=settings.similarity,
+                merge=self._scale.merge,
+                reach=self._scale.distance_at(self._scale.similarity),
             )
         )
         self._run = _Run(
@@ -204,59 +215,30 @@ class Grouping:
             self._store.faces.doubt(face, ())
         self._store.faces.doubt_all(faces.ids[labels < 0].tolist())
         for label, looks in enumerate(result.looks):
-            self._fill(kept.get(label) or self._store.people.create(), faces, looks)
+            person = kept.get(label) or self._store.people.create()
+            fill(self._store, self._scale, person, faces.ids, faces.encodings, looks)
         self._remove_others(faces, kept)
-        self._encoding.looks = Looks(self._store.people.looks())
+        self._encoding.read_looks()
         self._find_candidates(faces, labels)
         for added in later.values():
             numbers, encodings = zip(*added, strict=True)
             self._encoding.place(list(numbers), np.stack(encodings))
         self._store.people.forget_covers()
 
-    def _fill(self, person: str, faces: AllFaces, looks: tuple[NDArray[np.int64], ...]) -> None:
-        """Make ``looks`` (of which the first holds every face) those of ``person``.
-
-        Each face belongs to the look whose centroid is nearest.
-        """
-        members = looks[0]
-        known = self._store.people.looks_of(person)
-        new = [self._store.people.add_look(person) for _ in range(len(looks) - len(known))]
-        ids = np.array([*known, *new][: len(looks)])
-        centroids = [faces.encodings[look].mean(axis=0, dtype=np.float64) for look in looks]
-        for look, indices, centroid in zip(ids.tolist(), looks, centroids, strict=True):
-            spread = float(np.mean(_distances(faces.encodings[indices], centroid) ** 2))
-            self._store.people.save_look(Look(look, person, centroid, len(indices), spread))
-        away = np.stack([_distances(faces.encodings[members], c) for c in centroids])
-        nearest = away.argmin(axis=0)
-        self._store.faces.give_all(
-            zip(
-                ids[nearest].tolist(),
-                (1.0 - away.min(axis=0)).tolist(),
-                faces.ids[members].tolist(),
-                strict=True,
-            )
-        )
-        for look in known[len(looks) :]:
-            self._store.people.remove_look(look)
-
     def _remove_others(self, faces: AllFaces, kept: dict[int, str]) -> None:
+        """Remove who has no face any more; faces that wait for the engine keep their person."""
         for person in {p for p in faces.persons if p} - set(kept.values()):
-            self._store.people.remove(person)
+            if self._store.faces.has_faces(person):
+                for look in self._store.people.looks_of(person):
+                    self._store.people.remove_look(look)
+            else:
+                self._store.people.remove(person)
 
     def _find_candidates(self, faces: AllFaces, labels: NDArray[np.int64]) -> None:
         doubtful = np.flatnonzero(labels < 0)
         for start in range(0, len(doubtful), _BLOCK):
             block = doubtful[start : start + _BLOCK]
-            found = candidates(
-                faces.encodings[block], self._encoding.looks, floor=self._scale.floor
-            )
+            found = candidates(faces.encodings[block], self._encoding.looks, self._scale)
             for face, nearest in zip(faces.ids[block].tolist(), found, strict=True):
                 if nearest:
                     self._store.faces.doubt(face, nearest)
-
-
-def _distances(
-    encodings: NDArray[np.float32], centroid: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    distances: NDArray[np.float64] = np.linalg.norm(encodings - centroid, axis=1)
-    return distances

@@ -45,7 +45,7 @@ class Intake:
         self.roots = Roots(settings, store, clock, wake)
         self._settling = Settling([root.path for root in self.roots.all])
         self._removing = Removing(store, clock, self._update_presence)
-        self._to_confirm: dict[bytes, FileStat | None] = {}
+        self._to_confirm: dict[bytes, FileStat] = {}
 
     def start(self) -> None:
         """Begin to watch and to list every root."""
@@ -153,9 +153,7 @@ class Intake:
             self._settling.drop(path)
             return
         if root.may_hang(path):
-            self._to_confirm[path] = self._settling.stat_of(path)
-            self._settling.drop(path)
-            root.walker.request(os.path.dirname(path), deep=False)
+            self._have_walked(root, path)
             return
         stat = look(path)
         if stat is not None and not self._settling.is_ready(path, stat, now):
@@ -174,6 +172,17 @@ class Intake:
             with self._store.transaction():
                 self._put(stat, _Disk())
             self._removing.is_back(root, path)
+
+    def _have_walked(self, root: Root, path: bytes) -> None:
+        """Have a scout see what is at a settled path, which may hang."""
+        stat = self._settling.stat_of(path)
+        self._settling.drop(path)
+        if stat is None:  # a folder; or nothing any more, and then the walk sees nothing
+            root.walker.request(path)
+        else:
+            self._to_confirm[path] = stat
+        if path != root.path:
+            root.walker.request(os.path.dirname(path), deep=False)
 
     def _enter(self, root: Root, listing: Listing) -> None:
         """Make the rows of a folder what a walk saw."""

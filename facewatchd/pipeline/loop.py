@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -10,12 +11,20 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
 from facewatchd import plugins
-from facewatchd.model import WorkerSettings
-from facewatchd.pipeline.encoding import Encoding, Gate, Origin
+from facewatchd.errors import FacewatchError
+from facewatchd.pipeline.encoding import Encoding, Origin
+from facewatchd.pipeline.engine import (
+    check_installed,
+    configured,
+    difference,
+    scale_of,
+    worker_settings,
+)
 from facewatchd.pipeline.grouping import Grouping
 from facewatchd.pipeline.intake import Intake
 from facewatchd.pipeline.publishing import Publishing
 from facewatchd.pipeline.space import Space
+from facewatchd.pipeline.switching import Switching
 from facewatchd.pool import Pool
 from facewatchd.store import Store
 
@@ -23,14 +32,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from facewatchd.config import Settings
+    from facewatchd.model import EngineId
     from facewatchd.pipeline.clock import Clock
     from facewatchd.pipeline.root import RootLook
+    from facewatchd.watch import Hint
 
 _PURGE = 3600.0
 _ANSWERS_WITHIN = 20.0  # seconds; one large change of the output tree can take that long
 _LOOKS_EVERY = 10.0  # seconds; while something is under way, its limits of time are enforced
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +65,8 @@ class Live:
     conflicts: tuple[bytes, ...]
     output_error: str | None
     paused: str | None  # why no photo is read and nothing is clustered
+    unreachable: tuple[bytes, ...]  # places whose photos cannot be read now
+    switched: str | None  # what the last switch of the engine since the start came to
 
 
 class Pipeline:
@@ -61,23 +76,27 @@ class Pipeline:
         """Open the store and get ready; StoreError or PluginError when that is not possible."""
         self._settings = settings
         self._clock = clock
-        encoder = plugins.encoder(settings.engine.encoder)
-        plugins.detector(settings.engine.detector)
-        engine = f"{encoder.name}/{encoder.version}"
-        self._store = Store(settings.database, engine)
+        plugins.clusterer(settings.recluster.clusterer)
+        self._store = Store(settings.database)
+        try:
+            engine = _engine_of(self._store, settings)
+        except FacewatchError:
+            self._store.close()
+            raise
+        scale = scale_of(engine, settings, self._store)
         self._space = Space(settings.state, settings.limits.free_mb, clock)
         self._wake_in, self._wake_out = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._publishing = Publishing(settings, self._store, clock)
+        self._publishing = Publishing(settings, self._store, clock, scale)
         self.intake = Intake(settings, self._store, self._publishing, clock, self.wake)
         self._encoding = Encoding(
             self._store,
-            Pool(settings.workers, _worker_settings(settings), settings.limits.seconds),
+            Pool(settings.workers, worker_settings(settings, engine), settings.limits.seconds),
             self._publishing,
             clock,
             engine=engine,
-            scale=encoder.scale,
-            gate=Gate(settings.similarity, settings.engine.min_quality),
+            scale=scale,
+            min_quality=settings.engine.min_quality,
             origin=Origin(
                 roots=[os.fsencode(root.path) for root in settings.roots],
                 look_again=self.intake.look_again,
@@ -85,7 +104,10 @@ class Pipeline:
             ),
         )
         self._grouping = Grouping(
-            settings, self._store, self._encoding, self._publishing, clock, encoder.scale
+            settings, self._store, self._encoding, self._publishing, clock, scale
+        )
+        self.switching = Switching(
+            settings, self._store, self._encoding, self._grouping, self._publishing, clock
         )
         now = clock.monotonic()
         self._timers = {
@@ -115,7 +137,8 @@ class Pipeline:
     def at_rest(self) -> bool:
         """Whether no work is under way, and no process of ours is left that did some."""
         parts = (self.intake.roots, self._encoding)
-        return all(p.at_rest for p in parts) and not (self.intake.busy or self._grouping.running)
+        busy = self.intake.busy or self._grouping.running or self.switching.measuring
+        return all(p.at_rest for p in parts) and not busy
 
     @property
     def changes(self) -> tuple[Live, int]:
@@ -159,8 +182,10 @@ class Pipeline:
         self._encoding.block(self.intake.roots.offline())
         self._space.step()
         paused = self._space.lack is not None
-        self._encoding.step(paused=paused)
+        self.switching.allow(self._unreachable())
+        self._encode(paused=paused)
         self._grouping.step(backlog=self.intake.busy or not self._encoding.idle, paused=paused)
+        self.switching.step()
         self.live = self._look(self._state())
 
     def wait(self, until: float | None = None) -> None:
@@ -180,10 +205,14 @@ class Pipeline:
             *(due for _, due in self._timers.values()),
         ]
         timeout = min(max(0.0, due - now) for due in times if due is not None)
-        parts = (self.intake.roots, self._encoding, self._grouping)
+        parts = (self.intake.roots, self._encoding, self._grouping, self.switching)
         wait([self._wake_in, *(c for part in parts for c in part.connections())], timeout)
         while self._drained():
             pass
+
+    def hint(self, hint: Hint) -> None:
+        """Take in what another watcher than ours saw; any thread may call this."""
+        self.intake.roots.hint(hint)
 
     def scan(self) -> None:
         """List all roots anew."""
@@ -205,11 +234,26 @@ class Pipeline:
         """Stop everything; what was being read stays pending."""
         self.live = self._look("stopping")
         self.intake.close()
+        self.switching.close()
         self._encoding.close()
         self._grouping.close()
         self._store.close()
         os.close(self._wake_in)
         os.close(self._wake_out)
+
+    def _encode(self, *, paused: bool) -> None:
+        try:
+            self._encoding.step(paused=paused)
+        except FacewatchError as error:
+            if not self.switching.halt(error):
+                raise
+            self._encoding.step(paused=paused)
+
+    def _unreachable(self) -> set[bytes]:
+        """Return the places whose known photos cannot be read now."""
+        roots = self.intake.roots.all
+        away = {root.path for root in roots if root.offline or root.vanished}
+        return away | {place for root in roots for place in root.kept}
 
     def _drained(self) -> bool:
         try:
@@ -235,6 +279,7 @@ class Pipeline:
     def _retry(self) -> None:
         with self._store.transaction():
             self._store.files.retry_failed()
+            self._store.engines.retry()
 
     def _purge(self) -> None:
         """Forget photos that have been gone for longer than the time of grace."""
@@ -248,7 +293,7 @@ class Pipeline:
     def _state(self) -> str:
         if self.intake.busy:
             return "scanning"
-        if not self._encoding.idle:
+        if not self._encoding.idle or self._encoding.rereading:
             return "encoding"
         if self._grouping.busy:
             return "clustering"
@@ -272,16 +317,18 @@ class Pipeline:
             conflicts=tuple(publishing.conflicts),
             output_error=str(publishing.error) if publishing.error else None,
             paused=self._space.lack,
+            unreachable=tuple(sorted(self._unreachable())),
+            switched=self.switching.last,
         )
 
 
-def _worker_settings(settings: Settings) -> WorkerSettings:
-    engine, limits = settings.engine, settings.limits
-    return WorkerSettings(
-        detector=engine.detector,
-        encoder=engine.encoder,
-        longest_side=engine.longest_side,
-        megapixels=limits.megapixels,
-        file_mb=limits.file_mb,
-        memory_mb=limits.memory_mb,
-    )
+def _engine_of(store: Store, settings: Settings) -> EngineId:
+    """Return the engine that the library keeps; a new one gets the configured one."""
+    if store.engines.known is None:
+        store.found(configured(settings))
+    engine = store.engines.current
+    check_installed(engine, store.path)
+    sentence = difference(engine, settings)
+    if sentence is not None:
+        log.warning("%s", sentence)
+    return engine

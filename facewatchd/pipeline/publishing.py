@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from facewatchd.config import Settings
     from facewatchd.organise import Conflict
     from facewatchd.pipeline.clock import Clock
+    from facewatchd.plugins import Scale
     from facewatchd.store import Store
 
 DOUBTFUL = b"_doubtful"
@@ -36,11 +37,12 @@ log = logging.getLogger(__name__)
 class Publishing:
     """Plans and applies the difference for the people that changed."""
 
-    def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
+    def __init__(self, settings: Settings, store: Store, clock: Clock, scale: Scale) -> None:
         self._output = os.fsencode(settings.output)
         self._min_photos = settings.people.min_photos
         self._store = store
         self._clock = clock
+        self._scale = scale
         self._touched: set[str] = set()
         self._all = True
         self._due = clock.monotonic()
@@ -74,6 +76,11 @@ class Publishing:
         with self._store.transaction():
             self._store.set_fact("output", here)
 
+    def use(self, scale: Scale) -> None:
+        """The library is encoded by another engine from now on: everything may have changed."""
+        self._scale = scale
+        self.touch_all()
+
     def touch(self, people: Iterable[str]) -> None:
         """What the folders of ``people`` show may have changed."""
         if self.idle:
@@ -95,6 +102,10 @@ class Publishing:
             if not is_within(cover.stat.path, outside):
                 return self._wanted.pop(key)
         return None
+
+    def give_back(self, task: CropFace) -> None:
+        """A cover was taken out and not made: a worker is to make it later."""
+        self._wanted[_cover_key(task.hash, task.box)] = task
 
     def take_cover(self, task: CropFace, jpeg: bytes | None) -> None:
         """A worker made a cover, or could not: then the folder keeps the one that it has."""
@@ -161,7 +172,8 @@ class Publishing:
     def _moments(self, person: str) -> int:
         members = self._store.faces.of_person(person)
         encodings = np.stack([member.encoding for member in members])
-        return moments(np.array([member.captured for member in members]), encodings)
+        captured = np.array([member.captured for member in members])
+        return moments(captured, encodings, self._scale)
 
     def _folders(self, person: str, number: int) -> list[WantedFolder]:
         """Return the folder of ``person``, and that of faces that may be this person."""

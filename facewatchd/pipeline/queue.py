@@ -1,4 +1,7 @@
-"""What the workers are to do next: covers, then dates, then the newest photo that can be read."""
+"""What the workers are to do next: covers, then dates, then the newest photo that can be read.
+
+Known photos that are to be read again come last.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from facewatchd.model import CropFace, DatePhotos, ReadPhoto
+from facewatchd.model import CropFace, DatePhotos, ReadAgain, ReadPhoto
 from facewatchd.scan import is_within
 
 if TYPE_CHECKING:
@@ -24,21 +27,37 @@ _WORTH_DATING = 16  # with fewer files waiting, their order matters to nobody
 class Queue:
     """Chooses among what is pending in the store; what is being read is noted here alone.
 
-    Files below ``blocked`` roots wait.  Of several roots none gets more than half of the workers,
-    so that storage which hangs holds up only itself.
+    Files below ``blocked`` roots wait, known photos below ``unreachable`` places and while
+    ``rereads`` is False.  Of several roots none gets more than half of the workers, so that storage
+    which hangs holds up only itself.
     """
 
     def __init__(
         self, store: Store, pool: Pool, publishing: Publishing, roots: Sequence[bytes]
     ) -> None:
         self._files = store.files
+        self._engines = store.engines
         self._pool = pool
         self._publishing = publishing
         self._roots = roots
         self._busy: set[int] = set()
         self._dating: set[int] = set()
+        self._again: set[int] = set()  # photos that are being read again
         self._resting: dict[int, float] = {}
+        self._resting_photos: dict[int, float] = {}
         self.blocked: set[bytes] = set()
+        self.unreachable: set[bytes] = set()
+        self.rereads = True
+
+    @property
+    def rereading(self) -> bool:
+        """Whether known photos are being read again."""
+        return bool(self._again)
+
+    @property
+    def has_reread_all(self) -> bool:
+        """Whether no known photo is to be read again that could be now."""
+        return not self._again and not self._engines.to_read(1, outside=self.unreachable)
 
     @property
     def empty(self) -> bool:
@@ -49,11 +68,14 @@ class Queue:
     def next(self, now: float, *, paused: bool) -> Task | None:
         """Take out the next task, None if there is none; while ``paused`` only covers."""
         self._resting = {file: until for file, until in self._resting.items() if until > now}
+        self._resting_photos = {
+            p: until for p, until in self._resting_photos.items() if until > now
+        }
         closed = self.blocked | self._used_up()
         cover = self._publishing.wanted_cover(outside=closed)
         if cover is not None or paused:
             return cover
-        return self._next_dating(closed) or self._next_photo(closed)
+        return self._next_dating(closed) or self._next_photo(closed) or self._next_again(closed)
 
     def dated(self, files: Iterable[int]) -> None:
         """The dates of ``files`` have been read."""
@@ -67,16 +89,22 @@ class Queue:
         """``file`` is to be left alone for a while."""
         self._resting[file] = until
 
+    def release_again(self, photo: int, rest_until: float | None = None) -> None:
+        """``photo`` is not being read again any more, and is to be left alone for a while."""
+        self._again.discard(photo)
+        if rest_until is not None:
+            self._resting_photos[photo] = rest_until
+
     def next_due(self) -> float | None:
-        """Return when a file has rested long enough."""
-        return min(self._resting.values(), default=None)
+        """Return when a file or a photo has rested long enough."""
+        return min([*self._resting.values(), *self._resting_photos.values()], default=None)
 
     def root_of(self, task: Task) -> bytes:
         """Return the root that the files of ``task`` lie in."""
         match task:
             case DatePhotos(files):
                 return self._root_above(files[0][1])
-            case ReadPhoto() | CropFace():
+            case ReadPhoto() | ReadAgain() | CropFace():
                 return self._root_above(task.stat.path)
 
     def _root_above(self, path: bytes) -> bytes:
@@ -107,5 +135,15 @@ class Queue:
         for file in self._files.pending(len(passed_over) + 1, outside=closed | dated):
             if file.id not in passed_over:
                 self._busy.add(file.id)
-                return ReadPhoto(file.id, file.stat)
+                return ReadPhoto(file.id, file.stat, alone=file.tries > 0)
+        return None
+
+    def _next_again(self, closed: set[bytes]) -> ReadAgain | None:
+        if not self.rereads:
+            return None
+        passed_over = self._again | self._resting_photos.keys()
+        for task in self._engines.to_read(len(passed_over) + 1, outside=closed | self.unreachable):
+            if task.photo not in passed_over:
+                self._again.add(task.photo)
+                return task
         return None

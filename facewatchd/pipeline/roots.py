@@ -98,6 +98,10 @@ class Roots:
         for root in self.all:
             self._attend(root)
 
+    def hint(self, hint: Hint) -> None:
+        """Take in a hint that does not come from the watcher; any thread may call this."""
+        self._watcher.hint(hint)
+
     def accept(self, path: bytes) -> bool:
         """Walk over the root at ``path``, and take what is missing for deleted; False: no root."""
         root = next((root for root in self.all if root.path == path.rstrip(b"/")), None)

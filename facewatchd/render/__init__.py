@@ -7,6 +7,7 @@ from facewatchd.render.answers import (
     photo_fields,
     why_fields,
 )
+from facewatchd.render.engine import engine_fields, estimate_fields
 from facewatchd.render.show import Field, Grid, show_fields, show_grid, watch_fields
 from facewatchd.render.status import status_fields
 from facewatchd.render.words import count, duration, moment, printable, taken
@@ -17,7 +18,9 @@ __all__ = [
     "count",
     "doubtful_grid",
     "duration",
+    "engine_fields",
     "errors_grid",
+    "estimate_fields",
     "moment",
     "people_grid",
     "photo_fields",

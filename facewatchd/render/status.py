@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from facewatchd.render.engine import engine_fields
 from facewatchd.render.show import Field
 from facewatchd.render.words import count, duration, moment, some
 
@@ -29,6 +30,7 @@ def status_fields(status: dict[str, Any], *, age: float | None = None) -> list[F
         Field("Photos", f"{status['photos']:,}" + some(", {:,} missing", status["missing"])),
         Field("Faces", f"{status['faces']:,}, {status['doubtful']:,} of them doubtful"),
         Field("People", f"{status['people']:,}, {status['folders']:,} of them with a folder"),
+        *engine_fields(status["engine"]),
         Field("Re-clustering", _clustering(clustering)),
         Field("Re-clustering", clustering["error"]),
         Field("Output", f"{output['path']}: {count(output['links'], 'link')}"),

@@ -21,6 +21,13 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def size(number: int) -> str:
+    """Return ``3 kB``, ``1.2 MB`` or ``4.5 GB``, in powers of 1000."""
+    if number < 10**6:
+        return f"{number / 1000:.0f} kB"
+    return f"{number / 1e6:.1f} MB" if number < 10**9 else f"{number / 1e9:.1f} GB"
+
+
 def duration(seconds: float) -> str:
     """Return ``12 s``, ``3 min 20 s``, ``2 h 5 min`` or ``3 d 4 h``."""
     whole = max(0, round(seconds))

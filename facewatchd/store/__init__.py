@@ -17,6 +17,7 @@ from urllib.parse import quote
 import sqlite_utils
 
 from facewatchd.errors import StoreError
+from facewatchd.store.engines import Engines
 from facewatchd.store.faces import Faces
 from facewatchd.store.files import Files
 from facewatchd.store.folders import Folders
@@ -30,17 +31,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from facewatchd.model import EngineId
+
 __all__ = ["Store", "reading"]
 
 
 class Store:
     """The one connection that writes, and the tables by subject."""
 
-    def __init__(self, path: Path, engine: str) -> None:
-        """Open or create the store at ``path`` for encodings of ``engine``, and migrate it.
+    def __init__(self, path: Path, engine: EngineId | None = None) -> None:
+        """Open or create the store at ``path``, and migrate it.
 
-        Raises StoreError when it is damaged, of a newer version, or holds another engine's
-        encodings.
+        A new one becomes a store of ``engine``, now or by `found`; any other keeps the engine that
+        it has.  Raises StoreError when it is damaged or of a newer version.
         """
         self.path = path
         created = not path.exists()
@@ -48,7 +51,7 @@ class Store:
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
         self._db = sqlite3.connect(path, isolation_level=None)
         try:
-            self._prepare(engine)
+            self._prepare()
         except sqlite3.DatabaseError as error:
             self._db.close()
             raise StoreError(
@@ -58,20 +61,22 @@ class Store:
         except StoreError:
             self._db.close()
             raise
+        self.engines = Engines(self._db)
         self.files = Files(self._db)
         self.folders = Folders(self._db)
         self.faces = Faces(self._db)
         self.people = People(self._db)
         self.links = Links(self._db)
+        if engine is not None and self.engines.known is None:
+            self.found(engine)
 
-    def _prepare(self, engine: str) -> None:
+    def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.execute("PRAGMA secure_delete = ON")
         self._db.execute("PRAGMA busy_timeout = 10000")
         self._migrate()
-        self._check_engine(engine)
 
     def _migrate(self) -> None:
         db = sqlite_utils.Database(self._db)
@@ -85,18 +90,12 @@ class Store:
             )
         migrations.apply(db)
 
-    def _check_engine(self, engine: str) -> None:
-        stored = self.fact("engine")
-        if stored is None:
-            with self.transaction():
-                self.set_fact("engine", engine)
-                self.set_fact("library", secrets.token_hex(16))
-        elif stored != engine:
-            raise StoreError(
-                f"The faces in {self.path} were encoded by {stored}, the configuration names"
-                f" {engine}; their encodings cannot be compared.",
-                "Name the old engine again (engine.encoder), or another state folder (state).",
-            )
+    def found(self, engine: EngineId) -> None:
+        """Make a new store the library of ``engine``."""
+        with self.transaction():
+            self.engines.make_current(engine)
+            self.set_fact("first_encoder", engine.encoder)
+            self.set_fact("library", secrets.token_hex(16))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -127,6 +126,10 @@ class Store:
     def set_fact(self, name: str, value: str) -> None:
         """Remember a fact about the library as a whole."""
         self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", [name, value])
+
+    def forget_fact(self, name: str) -> None:
+        """Forget a fact about the library as a whole."""
+        self._db.execute("DELETE FROM facts WHERE name = ?", [name])
 
     def close(self) -> None:
         """Fold the write-ahead log into the store and close it."""

@@ -15,7 +15,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from facewatchd.model import Candidate, CaptureDate, Encoding, PhotoResult
+    from facewatchd.model import (
+        Candidate,
+        CaptureDate,
+        Encoding,
+        EngineId,
+        Face,
+        PhotoResult,
+    )
+
+# What is found of a face, in the order of `found_values`; quality is the score of the measures.
+FOUND = (
+    "box_left, box_top, box_right, box_bottom, quality, size, sharpness, confidence, pose, encoding"
+)
+# Encodings of two engines are never compared: these are the library's.
+_COMPARABLE = "faces.engine = (SELECT value FROM facts WHERE name = 'engine')"
 
 
 class AllFaces(NamedTuple):
@@ -79,12 +93,20 @@ class Faces:
             "INSERT OR REPLACE INTO contents VALUES (?, ?, ?)", [content, photo, orientation]
         )
 
-    def add(self, photo: PhotoResult, engine: str) -> tuple[int, list[int]]:
+    def add(self, photo: PhotoResult, engine: EngineId) -> tuple[int, list[int]]:
         """Insert a photo with its faces, all doubtful yet; return its id and theirs."""
         number = self._insert(
-            "INSERT INTO photos (hash, width, height, captured, captured_source, orientation)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            [photo.hash, photo.width, photo.height, *photo.captured, photo.orientation],
+            "INSERT INTO photos"
+            " (hash, width, height, captured, captured_source, orientation, engine)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                photo.hash,
+                photo.width,
+                photo.height,
+                *photo.captured,
+                photo.orientation,
+                str(engine),
+            ],
         )
         return number, self._add_faces(number, photo, engine)
 
@@ -97,11 +119,12 @@ class Faces:
         ).fetchone()
         return bool(row[0])
 
-    def read_anew(self, number: int, photo: PhotoResult, engine: str) -> list[int]:
+    def read_anew(self, number: int, photo: PhotoResult, engine: EngineId) -> list[int]:
         """Take what ``photo`` tells for the photo ``number``, which has no faces; return theirs."""
         self._db.execute(
-            "UPDATE photos SET width = ?, height = ?, orientation = ? WHERE id = ?",
-            [photo.width, photo.height, photo.orientation, number],
+            "UPDATE photos SET width = ?, height = ?, orientation = ?, engine = ?, again = 0"
+            " WHERE id = ?",
+            [photo.width, photo.height, photo.orientation, str(engine), number],
         )
         return self._add_faces(number, photo, engine)
 
@@ -121,12 +144,12 @@ class Faces:
                 [*captured, photo],
             )
 
-    def _add_faces(self, number: int, photo: PhotoResult, engine: str) -> list[int]:
+    def _add_faces(self, number: int, photo: PhotoResult, engine: EngineId) -> list[int]:
         return [
             self._insert(
-                "INSERT INTO faces (photo, box_left, box_top, box_right, box_bottom, quality,"
-                " engine, encoding) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [number, *face.box, face.quality, engine, face.encoding.astype("<f4").tobytes()],
+                f"INSERT INTO faces (photo, engine, {FOUND})"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [number, engine.encodings, *found_values(face, face.box)],
             )
             for face in photo.faces
         ]
@@ -170,6 +193,20 @@ class Faces:
         """Delete a photo with its faces and encodings."""
         self._db.execute("DELETE FROM photos WHERE id = ?", [photo])
 
+    def remove(self, face: int) -> None:
+        """Delete a face with its encoding."""
+        self._db.execute("DELETE FROM faces WHERE id = ?", [face])
+
+    def clear(self, faces: Iterable[int], min_quality: float) -> list[tuple[int, Encoding]]:
+        """Return (face, encoding) of those of ``faces`` that are of at least that quality."""
+        rows = (
+            self._db.execute(
+                "SELECT id, encoding FROM faces WHERE id = ? AND quality >= ?", [face, min_quality]
+            ).fetchone()
+            for face in faces
+        )
+        return [(row[0], _encoding(row[1])) for row in rows if row is not None]
+
     def has_faces(self, person: str) -> bool:
         """Whether any face is given to ``person``."""
         row = self._db.execute(
@@ -201,14 +238,15 @@ class Faces:
         return int(self._db.execute("SELECT count(*) FROM faces").fetchone()[0])
 
     def all(self, min_quality: float = 0.0) -> AllFaces:
-        """Return every face of at least that quality, ordered by photo hash and box.
+        """Return every face of at least that quality by the library's engine.
 
-        The same faces come in the same order.
+        They are ordered by photo hash and box, so the same faces come in the same order.
         """
         rows = self._db.execute(
             "SELECT faces.id, photo, person, encoding FROM faces"
             " JOIN photos ON photos.id = photo LEFT JOIN looks ON looks.id = look"
-            " WHERE quality >= ? ORDER BY hash, box_left, box_top, box_right, box_bottom",
+            f" WHERE quality >= ? AND {_COMPARABLE}"
+            " ORDER BY hash, box_left, box_top, box_right, box_bottom",
             [min_quality],
         ).fetchall()
         encodings = np.frombuffer(b"".join(row[3] for row in rows), dtype="<f4")
@@ -220,23 +258,28 @@ class Faces:
         )
 
     def of_person(self, person: str) -> list[Member]:
-        """Return the faces of ``person`` in photos that are present, oldest photo first."""
+        """Return the faces of ``person`` in photos that are present, oldest photo first.
+
+        All are by one engine: the library's, unless all that this person has wait for it.
+        """
         rows = self._db.execute(
-            "SELECT faces.id, photo, captured, quality, encoding FROM faces"
-            " JOIN looks ON looks.id = look JOIN photos ON photos.id = photo"
+            f"SELECT faces.id, photo, captured, quality, encoding, faces.engine, {_COMPARABLE}"
+            " FROM faces JOIN looks ON looks.id = look JOIN photos ON photos.id = photo"
             " WHERE person = ? AND missing_since IS NULL ORDER BY captured, hash",
             [person],
-        )
+        ).fetchall()
+        one = max(((row[6], row[5]) for row in rows), default=(0, ""))
         return [
             Member(face, photo, captured, quality, _encoding(blob))
-            for face, photo, captured, quality, blob in rows
+            for face, photo, captured, quality, blob, engine, comparable in rows
+            if (comparable, engine) == one
         ]
 
     def place(self, face: int) -> Place | None:
         """Return where a face can be seen, or None if no file shows it any more."""
         row = self._db.execute(
-            "SELECT path, size, mtime_ns, inode, state, hash, width, height, photos.orientation,"
-            " coalesce(files.orientation, photos.orientation),"
+            "SELECT path, files.size, mtime_ns, inode, state, hash, width, height,"
+            " photos.orientation, coalesce(files.orientation, photos.orientation),"
             " box_left, box_top, box_right, box_bottom FROM faces"
             " JOIN photos ON photos.id = faces.photo JOIN files ON files.photo = photos.id"
             " WHERE faces.id = ? ORDER BY state <> 'done', path LIMIT 1",
@@ -251,11 +294,15 @@ class Faces:
     def added_after(
         self, known: NDArray[np.int64], min_quality: float = 0.0
     ) -> dict[int, list[tuple[int, Encoding]]]:
-        """Return, by photo, the (face, encoding) of faces added since ``known`` was read."""
+        """Return, by photo, the (face, encoding) of faces added since ``known`` was read.
+
+        Only those by the library's engine.
+        """
         newest = int(known.max(initial=0))
         by_photo: dict[int, list[tuple[int, Encoding]]] = {}
         rows = self._db.execute(
-            "SELECT photo, id, encoding FROM faces WHERE id > ? AND quality >= ? ORDER BY id",
+            "SELECT photo, id, encoding FROM faces WHERE id > ? AND quality >= ?"
+            f" AND {_COMPARABLE} ORDER BY id",
             [newest, min_quality],
         )
         for photo, face, blob in rows:
@@ -269,8 +316,10 @@ class Faces:
         self._db.executemany("DELETE FROM candidates WHERE face = ?", [(row[2],) for row in rows])
 
     def below(self, min_quality: float) -> list[int]:
-        """Return the faces of a lower quality."""
-        rows = self._db.execute("SELECT id FROM faces WHERE quality < ?", [min_quality])
+        """Return the faces of a lower quality by the library's engine."""
+        rows = self._db.execute(
+            f"SELECT id FROM faces WHERE quality < ? AND {_COMPARABLE}", [min_quality]
+        )
         return [row[0] for row in rows]
 
     def doubt_all(self, faces: Iterable[int]) -> None:
@@ -278,6 +327,12 @@ class Faces:
         rows = [(face,) for face in faces]
         self._db.executemany("UPDATE faces SET look = NULL, similarity = NULL WHERE id = ?", rows)
         self._db.executemany("DELETE FROM candidates WHERE face = ?", rows)
+
+
+def found_values(face: Face, box: Box) -> list[object]:
+    """Return the values of ``FOUND`` of a face that lies at ``box``."""
+    encoding = face.encoding.astype("<f4").tobytes()
+    return [*box, face.quality.score, *face.quality, encoding]
 
 
 def _encoding(blob: bytes) -> Encoding:

@@ -12,9 +12,15 @@ from facewatchd.model import Look
 if TYPE_CHECKING:
     import sqlite3
 
+_COMPARABLE = "looks.engine = (SELECT value FROM facts WHERE name = 'engine')"
+
 
 class People:
-    """Reads and writes ``people`` and ``looks``; transactions are the caller's."""
+    """Reads and writes ``people`` and ``looks``; transactions are the caller's.
+
+    A look is made by one engine; looks are those of the library's engine unless it is said
+    otherwise.
+    """
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -31,7 +37,9 @@ class People:
 
     def looks(self) -> list[Look]:
         """Return every look, oldest first."""
-        rows = self._db.execute("SELECT id, person, centroid, count, spread FROM looks ORDER BY id")
+        rows = self._db.execute(
+            f"SELECT id, person, centroid, count, spread FROM looks WHERE {_COMPARABLE} ORDER BY id"
+        )
         return [
             Look(look, person, np.frombuffer(blob, dtype="<f8"), count, spread)
             for look, person, blob, count, spread in rows
@@ -40,7 +48,9 @@ class People:
     def add_look(self, person: str) -> int:
         """Give ``person`` a look with nothing in it yet, and return its id."""
         cursor = self._db.execute(
-            "INSERT INTO looks (person, centroid, count, spread) VALUES (?, x'', 0, 0)", [person]
+            "INSERT INTO looks (person, centroid, count, spread, engine)"
+            " VALUES (?, x'', 0, 0, (SELECT value FROM facts WHERE name = 'engine'))",
+            [person],
         )
         if cursor.lastrowid is None:
             raise AssertionError("an INSERT always has a row id")
@@ -48,7 +58,9 @@ class People:
 
     def looks_of(self, person: str) -> list[int]:
         """Return the looks of ``person``, oldest first."""
-        rows = self._db.execute("SELECT id FROM looks WHERE person = ? ORDER BY id", [person])
+        rows = self._db.execute(
+            f"SELECT id FROM looks WHERE person = ? AND {_COMPARABLE} ORDER BY id", [person]
+        )
         return [row[0] for row in rows]
 
     def save_look(self, look: Look) -> None:
@@ -61,6 +73,13 @@ class People:
     def remove_look(self, look: int) -> None:
         """Remove a look that no face belongs to."""
         self._db.execute("DELETE FROM looks WHERE id = ?", [look])
+
+    def remove_former_looks(self) -> None:
+        """Remove the looks of former engines that no face belongs to any more."""
+        self._db.execute(
+            f"DELETE FROM looks WHERE NOT ({_COMPARABLE})"
+            " AND NOT EXISTS (SELECT 1 FROM faces WHERE look = looks.id)"
+        )
 
     def numbers(self) -> dict[str, int]:
         """Return the folder number of everyone who has one."""

@@ -151,3 +151,58 @@ _INTAKE = (
     """CREATE TRIGGER file_removed AFTER DELETE ON files BEGIN
         DELETE FROM folders WHERE path = old.folder; END""",
 )
+
+
+@migrations(name="0004_engines")
+def _engines(db: Database) -> None:
+    """By which engine each photo was read and each look was made; what a second one finds.
+
+    Also the measures that the quality of a face is made of.
+    """
+    for statement in _ENGINES:
+        db.execute(statement)
+
+
+# Until now the only detector was hog.
+_ENGINES = (
+    "INSERT INTO facts SELECT 'detector', 'hog' FROM facts WHERE name = 'engine'",
+    """INSERT INTO facts SELECT 'first_encoder', substr(value, 1, instr(value, '/') - 1)
+        FROM facts WHERE name = 'engine'""",
+    # DETECTOR/ENCODER@VERSION; facts and faces have ENCODER/VERSION, which is what compares.
+    "ALTER TABLE photos ADD COLUMN engine TEXT NOT NULL DEFAULT ''",
+    """UPDATE photos SET engine = 'hog/' || (SELECT replace(value, '/', '@') FROM facts
+        WHERE name = 'engine')""",
+    "CREATE INDEX photos_by_engine ON photos (engine)",
+    "ALTER TABLE looks ADD COLUMN engine TEXT NOT NULL DEFAULT ''",
+    "UPDATE looks SET engine = (SELECT value FROM facts WHERE name = 'engine')",
+    # What the quality was made of; not known of faces found until now.
+    *(
+        f"ALTER TABLE faces ADD COLUMN {name} REAL"
+        for name in ("size", "sharpness", "confidence", "pose")
+    ),
+    # How often it may still be tried to read a known photo again; 0: it need not be read again.
+    "ALTER TABLE photos ADD COLUMN again INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX photos_again ON photos (captured DESC, id) WHERE again > 0",
+    """CREATE TABLE switch (
+        detector TEXT NOT NULL,
+        encoder TEXT NOT NULL,
+        version TEXT NOT NULL,
+        halted TEXT
+    )""",
+    "CREATE TABLE next_photos (photo INTEGER PRIMARY KEY REFERENCES photos ON DELETE CASCADE)",
+    """CREATE TABLE next_faces (
+        id INTEGER PRIMARY KEY,
+        photo INTEGER NOT NULL REFERENCES next_photos ON DELETE CASCADE,
+        box_left INTEGER NOT NULL,
+        box_top INTEGER NOT NULL,
+        box_right INTEGER NOT NULL,
+        box_bottom INTEGER NOT NULL,
+        quality REAL NOT NULL,
+        size REAL NOT NULL,
+        sharpness REAL NOT NULL,
+        confidence REAL NOT NULL,
+        pose REAL,
+        encoding BLOB NOT NULL
+    )""",
+    "CREATE INDEX next_faces_by_photo ON next_faces (photo)",
+)

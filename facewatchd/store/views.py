@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from facewatchd.model import Box
 from facewatchd.orientation import turned
+from facewatchd.store.engines import Engines
+from facewatchd.store.files import below
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Collection
 
 _NUMBER = re.compile(r"\d[\d,.]*(?<=\d)")
 # What comes after a reason's first words: what a decoder said, a limit, the remedy.
@@ -26,6 +29,7 @@ class Views:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self.engines = Engines(db)
 
     def counts(self) -> dict[str, int]:
         """Return how many photos, missing ones, faces, doubtful ones, people and folders."""
@@ -51,6 +55,34 @@ class Views:
             "SELECT kind, count(*) FROM files WHERE kind IS NOT NULL GROUP BY kind"
             " ORDER BY count(*) DESC, kind"
         ).fetchall()
+
+    def read_by_others(self) -> int:
+        """Return how many photos that are not missing another engine read than the library's."""
+        current = str(self.engines.current)
+        row = self._db.execute(
+            "SELECT count(*) FROM photos WHERE (engine < ? OR engine > ?)"
+            " AND missing_since IS NULL",
+            [current, current],
+        ).fetchone()
+        return int(row[0])
+
+    def switched(self) -> int:
+        """Return how many photos the next engine has read."""
+        return int(self._db.execute("SELECT count(*) FROM next_photos").fetchone()[0])
+
+    def readable(self, outside: Collection[bytes], *, again: bool) -> int:
+        """Return how many photos files below none of ``outside`` show.
+
+        With ``again`` only those that are to be read again.
+        """
+        limits = [limit for folder in outside for limit in below(folder)]
+        row = self._db.execute(
+            f"SELECT count(*) FROM photos WHERE {'again > 0 AND' if again else ''} EXISTS"
+            " (SELECT 1 FROM files WHERE files.photo = photos.id AND state = 'done'"
+            f" {'AND NOT (path >= ? AND path < ?) ' * len(outside)})",
+            limits,
+        ).fetchone()
+        return int(row[0])
 
     def files_below(self, root: bytes) -> tuple[int, int]:
         """Return how many files are known below ``root``, and how many of them are pending."""

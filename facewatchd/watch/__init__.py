@@ -48,6 +48,12 @@ class Inbox(FileSystemEventHandler):
                     self._signals.append((event.terms, news))
         self._wake()
 
+    def put(self, hint: Hint) -> None:
+        """Take in a hint that is not the emitter's."""
+        with self._lock:
+            self._hints[hint.path] = hint.complete
+        self._wake()
+
     def empty(self) -> tuple[dict[bytes, bool], list[tuple[Terms | None, News]]]:
         """Return what has come in: for each path whether it is complete, and all other news."""
         with self._lock:
@@ -101,6 +107,10 @@ class Watcher:
         if root in self._watches:
             self._observer.unschedule(self._watches.pop(root))
             del self._terms[os.fsdecode(root)]
+
+    def hint(self, hint: Hint) -> None:
+        """Take in what somebody else saw; any thread may call this."""
+        self._inbox.put(hint)
 
     def take(self) -> list[News]:
         """Return the news since the last call: hints, then all else in its order."""

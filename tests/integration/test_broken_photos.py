@@ -15,6 +15,7 @@ from facewatchd.model import (
     Hashed,
     PhotoFailed,
     ReadPhoto,
+    Setup,
     WorkerSettings,
 )
 from facewatchd.pool import Pool
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SETTINGS = WorkerSettings("hog", "dlib", 1600, megapixels=250, file_mb=500, memory_mb=2048)
+SETTINGS = WorkerSettings("hog", "dlib", Setup(), megapixels=250, file_mb=500, memory_mb=2048)
 
 REASONS = {
     "broken.jpg": "The file is truncated: image file is truncated (7 bytes not processed).",

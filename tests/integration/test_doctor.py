@@ -8,15 +8,17 @@ import re
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from facewatchd import __version__
-from facewatchd.doctor import examination
+from facewatchd.doctor import examination, libraries
 from facewatchd.doctor.finding import as_root
 from facewatchd.errors import Exit
+from facewatchd.machine import Processor
 from tests.support.mounts import Mounts, needs_root
 from tests.support.scripted import Scripted, served
 
@@ -271,10 +273,76 @@ def test_an_engine_that_crashes_or_lacks_its_weights_is_a_finding(
     findings = home.findings()
     assert wrong(findings) == {"Engine"}
     assert findings["Engine"]["words"] == "a process that tries it crashed (SIGILL)"
-    assert "install --no-cache-dir --force-reinstall dlib" in findings["Engine"]["mend"]
+    assert findings["Engine"]["mend"] == "Name another one (engine.detector, engine.encoder)."
     home.configure(engine={"detector": "refuses"})
     finding = home.findings()["Engine"]
     assert (finding["words"], finding["mend"]) == ("The weights are missing.", "Install them.")
+
+
+def stub(folder: Path, name: str, code: str) -> None:
+    """Put a module in the place of a library, for processes whose PYTHONPATH is ``folder``."""
+    (folder / f"{name}.py").write_text(code)
+
+
+def about(home: Home, *names: str) -> dict[str, dict[str, Any]]:
+    """Return what doctor finds of these, by all that it is about."""
+    ended = run(home.command("--json"))
+    return {found["about"]: found for found in json.loads(ended.stdout) if found["about"] in names}
+
+
+def test_each_native_library_is_tried_and_runs_here(home: Home) -> None:
+    names = [f"Library {name}" for name in libraries.LIBRARIES if find_spec(name) is not None]
+    assert {"Library numpy", "Library onnxruntime", "Library pillow_heif"} <= set(names)
+    found = about(home, *names)
+    assert {name: (f["words"], f["mend"]) for name, f in found.items()} == dict.fromkeys(
+        names, ("runs on this processor", None)
+    )
+
+
+def test_a_library_for_another_processor_is_named_with_what_to_do(
+    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stub(tmp_path, "dlib", "import os, signal\nos.kill(os.getpid(), signal.SIGILL)\n")
+    stub(tmp_path, "cv2", "raise ImportError('libGL.so.1: cannot open shared object file')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    found = about(home, "Library dlib", "Library cv2", "Library numpy")
+    dies = found["Library dlib"]
+    assert dies["words"].startswith("has instructions that this processor does not know")
+    assert "the default engine, which needs neither it nor AVX" in dies["mend"]
+    assert "libGL.so.1" in found["Library cv2"]["words"]
+    assert "--force-reinstall --no-deps opencv-python-headless" in found["Library cv2"]["mend"]
+    assert found["Library numpy"]["mend"] is None
+
+
+def test_the_processors_missing_features_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stub(tmp_path, "dlib", "import os, signal\nos.kill(os.getpid(), signal.SIGILL)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(libraries, "LIBRARIES", ("dlib",))
+    celeron = Processor("x86_64", ("sse4_2",), 4)
+    (finding,) = libraries.libraries(celeron, 30)
+    assert finding.words.endswith("does not know: it has no AVX, AVX2, FMA")
+
+
+def test_the_hardware_that_can_be_used_is_told(home: Home) -> None:
+    assert about(home, "Hardware")["Hardware"] == {
+        "about": "Hardware",
+        "words": "ONNX Runtime can use cpu here; cpu is used (engine.hardware: cpu)",
+        "mend": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("wish", "build"), [("cuda", "onnxruntime-gpu"), ("openvino", "onnxruntime-openvino")]
+)
+def test_hardware_that_is_not_there_names_the_package_that_brings_it(
+    home: Home, wish: str, build: str
+) -> None:
+    home.configure(engine={"hardware": wish})
+    found = about(home, "Hardware")["Hardware"]
+    assert found["words"] == f"ONNX Runtime can use cpu here, not {wish} (engine.hardware)"
+    assert found["mend"].endswith(f"install {build}   (or set engine.hardware to cpu)")
 
 
 def test_an_invalid_configuration_is_said_in_one_line(home: Home) -> None:

@@ -29,11 +29,12 @@ from facewatchd.model import (
     PhotoRead,
     PhotoResult,
     PhotoUnsupported,
+    Quality,
     ReadPhoto,
     Stuck,
     Task,
 )
-from facewatchd.pipeline.encoding import REST, TRIES, YOUNG, Encoding, Gate, Origin
+from facewatchd.pipeline.encoding import REST, TRIES, YOUNG, Encoding, Origin
 from facewatchd.pipeline.publishing import Publishing
 from facewatchd.pool import Outcome
 from facewatchd.store import Store, reading
@@ -105,7 +106,7 @@ class Bench:
         self._inode = 0
         self.again: list[bytes] = []
         self.hanging: list[bytes] = []
-        self.publishing = Publishing(settings, store, self.clock)
+        self.publishing = Publishing(settings, store, self.clock, SCALE)
         self.encoding = Encoding(
             store,
             self.pool,  # type: ignore[arg-type]  # all of the pool that Encoding uses
@@ -113,7 +114,7 @@ class Bench:
             self.clock,
             engine=ENGINE,
             scale=SCALE,
-            gate=Gate(0.68, 0.3),
+            min_quality=0.3,
             origin=Origin([ROOT, OTHER_ROOT], self.again.append, self.hanging.append),
         )
 
@@ -165,7 +166,11 @@ class Bench:
         """Have the worker read the present photo, new as it is, to its end."""
         assert self.hash(picture, content, orientation, captured)
         faces = tuple(
-            Face(Box(i, 0, i + 1, 1), quality, np.array(values, np.float32))
+            Face(
+                Box(i, 0, i + 1, 1),
+                Quality(quality, quality, quality),
+                np.array(values, np.float32),
+            )
             for i, values in enumerate(encodings)
         )
         width, height = (9, 7) if orientation < 5 else (7, 9)
@@ -423,7 +428,7 @@ def test_two_files_of_one_picture_that_are_read_at_once_become_one_photo(bench: 
     for name in (b"a.png", b"b.png"):
         bench.add_file(name)
         bench.reading()
-        face = Face(Box(0, 0, 1, 1), 0.5, np.zeros(2, np.float32))
+        face = Face(Box(0, 0, 1, 1), Quality(0.5, 0.5, 0.5), np.zeros(2, np.float32))
         result = PhotoResult(b"pixels", 9, 9, UNDATED, (face,))
         bench.pool.says(PhotoRead(b"bytes of " + name, result))
         bench.encoding.step()

@@ -23,6 +23,7 @@ from facewatchd.model import (
     PhotoResult,
     PhotoUnsupported,
     ReadPhoto,
+    Setup,
     WorkerSettings,
 )
 from facewatchd.pool import Pool
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-SETTINGS = WorkerSettings("hog", "dlib", 1600, megapixels=250, file_mb=500, memory_mb=2048)
+SETTINGS = WorkerSettings("hog", "dlib", Setup(), megapixels=250, file_mb=500, memory_mb=2048)
 MIB = 1 << 20
 STORED = {  # EXIF orientation -> how a camera held so stores an upright picture
     2: Image.Transpose.FLIP_LEFT_RIGHT,

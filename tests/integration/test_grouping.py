@@ -55,7 +55,7 @@ def test_a_person_keeps_id_and_number_when_faces_come_and_go(library: Library) -
 
 
 def test_faces_below_the_quality_gate_belong_to_nobody(tmp_path: Path) -> None:
-    with closing(Library(tmp_path)) as library:
+    with closing(Library(tmp_path, engine={"min_quality": 0})) as library:
         poor = [library.add(near(A, i), quality=0.2) for i in range(3)]
         clear = [library.add(near(A, i), quality=0.4) for i in range(3)]
         library.recluster()

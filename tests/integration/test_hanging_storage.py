@@ -14,9 +14,9 @@ import psutil
 import pytest
 
 from facewatchd.config import load
-from facewatchd.model import FileStat, FileState, WorkerSettings
+from facewatchd.model import FileStat, FileState, Setup, WorkerSettings
 from facewatchd.pipeline.clock import SystemClock
-from facewatchd.pipeline.encoding import Encoding, Gate, Origin
+from facewatchd.pipeline.encoding import Encoding, Origin
 from facewatchd.pipeline.publishing import Publishing
 from facewatchd.pool import Pool
 from facewatchd.store import Store
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-SETTINGS = WorkerSettings("hog", "dlib", 1600, megapixels=250, file_mb=500, memory_mb=2048)
+SETTINGS = WorkerSettings("hog", "dlib", Setup(), megapixels=250, file_mb=500, memory_mb=2048)
 SECONDS = 15.0  # that a photo may take, the start of its worker included
 CLOSES_WITHIN = 2.0
 
@@ -86,11 +86,11 @@ class Bench:
         self.encoding = Encoding(
             self.store,
             self.pool,
-            Publishing(settings, self.store, self.clock),
+            Publishing(settings, self.store, self.clock, SCALE),
             self.clock,
             engine=ENGINE,
             scale=SCALE,
-            gate=Gate(0.68),
+            min_quality=0.0,
             origin=Origin(roots, lambda _: None, self.hanging.append),
         )
 

@@ -30,6 +30,7 @@ from facewatchd.model import (
     PhotoFailed,
     PhotoRead,
     ReadPhoto,
+    Setup,
     Task,
     WorkerSettings,
 )
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
     MakePool = Callable[..., Pool]
 
 ROGUES = Path(__file__).resolve().parents[1] / "plugins"
-SETTINGS = WorkerSettings("hog", "dlib", 1600, megapixels=250, file_mb=500, memory_mb=2048)
-ROGUE = WorkerSettings("rogue", "dlib", 1600, megapixels=250, file_mb=500, memory_mb=512)
+SETTINGS = WorkerSettings("hog", "dlib", Setup(), megapixels=250, file_mb=500, memory_mb=2048)
+ROGUE = WorkerSettings("rogue", "dlib", Setup(), megapixels=250, file_mb=500, memory_mb=512)
 
 
 @pytest.fixture
@@ -120,7 +121,7 @@ def test_a_photo_becomes_its_faces(photos: Path, make_pool: MakePool) -> None:
     for face in found.faces:
         assert face.encoding.shape == (128,)
         assert 1.0 < np.linalg.norm(face.encoding) < 1.9
-        assert 0 < face.quality < 1
+        assert 0 < face.quality.score < 1
 
 
 def test_boxes_are_in_pixels_of_the_upright_original(
@@ -216,7 +217,6 @@ def test_a_face_is_cut_out_of_the_same_photo_only(photos: Path, make_pool: MakeP
     [
         (101, "The process that read it crashed (SIGSEGV)."),
         (103, "It needed more than 512 MB (limits.memory_mb)."),
-        (104, "The process that read it ended with code 1."),
         (105, "The process that read it was killed (SIGKILL), perhaps for lack of memory."),
     ],
 )
@@ -228,10 +228,22 @@ def test_a_photo_that_ends_its_worker_costs_only_itself(
     assert result(finish(pool, read(blank(tmp_path, 20)))).faces == ()
 
 
+def test_a_photo_that_an_engine_stumbles_over_fails_and_its_worker_goes_on(
+    make_pool: MakePool, tmp_path: Path
+) -> None:
+    pool = make_pool(ROGUE)
+    answer = finish(pool, read(blank(tmp_path, 104)))
+    assert isinstance(answer, PhotoFailed)
+    assert answer.reason == "The detector 'rogue' failed: ZeroDivisionError."
+    (worker,) = workers()
+    assert result(finish(pool, read(blank(tmp_path, 20)))).faces == ()
+    assert workers() == [worker]
+
+
 def test_memory_that_a_decoder_lacks_is_told_from_a_damaged_file(
     photos: Path, make_pool: MakePool
 ) -> None:
-    pool = make_pool(WorkerSettings("hog", "dlib", 1600, 250, 500, memory_mb=256))
+    pool = make_pool(WorkerSettings("hog", "dlib", Setup(), 250, 500, memory_mb=256))
     reason = lost(finish(pool, read(photos / "odd" / "heif" / "200MP.heic")))
     assert reason == "It needed more than 256 MB (limits.memory_mb)."
 
@@ -314,7 +326,7 @@ def test_tasks_run_at_once_up_to_the_size(make_pool: MakePool, tmp_path: Path) -
 def test_an_engine_that_cannot_be_loaded_is_one_error(
     make_pool: MakePool, tmp_path: Path, detector: str, title: str
 ) -> None:
-    settings = WorkerSettings(detector, "dlib", 1600, 250, 500, 512)
+    settings = WorkerSettings(detector, "dlib", Setup(), 250, 500, 512)
     pool = make_pool(settings)
     pool.submit(read(blank(tmp_path, 20)), time.monotonic())
     with pytest.raises(PluginError) as error:

@@ -27,7 +27,7 @@ PATIENCE = 60.0  # seconds; only a fault waits so long
 
 
 def task(encodings: NDArray[np.float32]) -> Task:
-    return Task(encodings, np.arange(len(encodings)), 0.32, 2, 0.52, 0.68)
+    return Task(encodings, np.arange(len(encodings)), 0.32, 2, 0.52, 0.32)
 
 
 @pytest.fixture
@@ -112,7 +112,9 @@ def test_faces_that_cannot_be_clustered_come_back_as_words(child: Child) -> None
     encodings[2, 5] = np.nan
     child.send(task(encodings))
     assert answer(child) == Refused(
-        "refused the faces it was given: 1 encodings are not finite, the first is number 2"
+        "is not possible: The clusterer 'recipe' failed: ValueError: 1 encodings are not finite,"
+        " the first is number 2. Report it to the author of the plugin, or name another one in"
+        " the configuration."
     )
 
 
@@ -127,11 +129,11 @@ def test_running_out_of_memory_comes_back_as_words() -> None:
     program = """
 import resource
 import numpy as np
-import facewatchd.clustering.recipe
+import sklearn.cluster
 from facewatchd.regroup import Task, cluster
 
 faces = 40_000
-task = Task(np.zeros((faces, 128), dtype=np.float32), np.arange(faces), 0.32, 2, 0.52, 0.68)
+task = Task(np.zeros((faces, 128), dtype=np.float32), np.arange(faces), 0.32, 2, 0.52, 0.32)
 pages = int(open("/proc/self/statm").read().split()[0])
 limit = pages * resource.getpagesize() + 2**24
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -15,15 +15,17 @@ from facewatchd.errors import PluginError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from facewatchd.model import Detection
+    from facewatchd.model import Detection, Setup
 
 
 class RogueDetector:
+    protocol = 1
     name = "rogue"
     version = "1"
+    finds_points = False
 
-    def __init__(self, longest_side: int) -> None:
-        self.longest_side = longest_side
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Detection]:
         match pixels.shape[1]:
@@ -48,12 +50,12 @@ class RogueDetector:
 
 
 class DiesAtStart(RogueDetector):
-    def __init__(self, longest_side: int) -> None:
-        super().__init__(longest_side)
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
         os.kill(os.getpid(), signal.SIGILL)
 
 
 class Refuses(RogueDetector):
-    def __init__(self, longest_side: int) -> None:
-        super().__init__(longest_side)
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
         raise PluginError("The weights are missing.", "Install them.")

@@ -43,6 +43,7 @@ class Daemon:
     launcher: list[str] = field(default_factory=list)
     program: list[str] = field(default_factory=lambda: ["facewatchd"])
     environment: dict[str, str] = field(default_factory=dict)
+    python: Path = Path(sys.executable)
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -73,7 +74,7 @@ class Daemon:
             config = self.home / "facewatchd.yaml"
             config.write_text(json.dumps(self.settings))  # JSON is YAML
             folders += ["--config", config]
-        python = [*self.launcher, sys.executable, "-m", *self.program]
+        python = [*self.launcher, str(self.python), "-m", *self.program]
         return [*python, *map(str, folders), *self.arguments]
 
     def start(self, *, wait: bool = True) -> None:

@@ -10,7 +10,7 @@ from facewatchd.config import load
 from facewatchd.pipeline.intake import Intake
 from facewatchd.pipeline.publishing import Publishing
 from facewatchd.store import Store
-from tests.support.library import ENGINE, InventedClock
+from tests.support.library import ENGINE, SCALE, InventedClock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ class House:
         self.store = Store(folder / "store.db", ENGINE)
         self.clock = InventedClock()
         self._news, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        publishing = Publishing(settings, self.store, self.clock)
+        publishing = Publishing(settings, self.store, self.clock, SCALE)
         self.intake = Intake(settings, self.store, publishing, self.clock, self._ring)
 
     def _ring(self) -> None:

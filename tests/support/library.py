@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facewatchd.config import Settings, load
-from facewatchd.model import Box, CaptureDate, DateSource, Face, FileStat, FileState, PhotoResult
-from facewatchd.pipeline.encoding import Encoding, Gate, Origin
+from facewatchd.model import (
+    Box,
+    CaptureDate,
+    DateSource,
+    EngineId,
+    Face,
+    FileStat,
+    FileState,
+    PhotoResult,
+    Quality,
+)
+from facewatchd.pipeline.encoding import Encoding, Origin
 from facewatchd.pipeline.grouping import Grouping
 from facewatchd.pipeline.publishing import Publishing
 from facewatchd.plugins import Scale
@@ -19,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCALE = Scale(2, 0.68, 0.50, 0.32, 0.52)
-ENGINE = "test/1"
+ENGINE = EngineId("any", "test", "1")
 PATIENCE = 60.0
 
 
@@ -49,6 +59,7 @@ class Library:
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.output = folder / "people"
+        self.engine = ENGINE
         self.settings: Settings = load(
             None,
             {
@@ -60,7 +71,7 @@ class Library:
         )
         self.store = Store(folder / "store.db", ENGINE)
         self.clock = InventedClock()
-        self.publishing = Publishing(self.settings, self.store, self.clock)
+        self.publishing = Publishing(self.settings, self.store, self.clock, SCALE)
         self.encoding = Encoding(
             self.store,
             NoPool(),  # type: ignore[arg-type]  # nothing is read here
@@ -68,7 +79,7 @@ class Library:
             self.clock,
             engine=ENGINE,
             scale=SCALE,
-            gate=Gate(self.settings.similarity, self.settings.engine.min_quality),
+            min_quality=self.settings.engine.min_quality,
             origin=Origin([bytes(folder / "photos")], lambda _: None, lambda _: None),
         )
         self.grouping = Grouping(
@@ -90,15 +101,16 @@ class Library:
         """Add a photo, an hour after the last, with a face at each place; return its id."""
         self._number += 1
         content = self._number.to_bytes(16, "big")
+        seen = Quality(quality, quality, quality)
         faces = tuple(
-            Face(Box(10 * i, 0, 10 * i + 9, 9), quality, np.array(values, np.float32))
+            Face(Box(10 * i, 0, 10 * i + 9, 9), seen, np.array(values, np.float32))
             for i, values in enumerate(encodings)
         )
         taken = 3600.0 * self._number if captured is None else captured
         date = CaptureDate(taken, DateSource.EXIF)
         path = bytes(self.photos / f"{self._number}.jpg")
         with self.store.transaction():
-            photo, ids = self.store.faces.add(PhotoResult(content, 9, 9, date, faces), ENGINE)
+            photo, ids = self.store.faces.add(PhotoResult(content, 9, 9, date, faces), self.engine)
             self.store.files.put(
                 FileStat(path, 1, 1, self._number), FileState.DONE, 0.0, photo=photo
             )

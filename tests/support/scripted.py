@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from facewatchd import __version__
 from facewatchd.api import ApiServer
-from facewatchd.errors import NotFoundError
+from facewatchd.errors import ApiError, NotFoundError
 
 if TYPE_CHECKING:
     import threading
@@ -37,6 +37,8 @@ class Scripted:
         self.failed = 3
         self.clustered: float | None = None
         self.still_running = 0
+        self.switch: dict[str, Any] | None = None
+        self.estimates = 0
 
     def status(self) -> dict[str, Any]:
         running = self.still_running > 0
@@ -86,6 +88,13 @@ class Scripted:
                 "last_seconds": 2.5,
                 "next": 1_700_086_500.0,
                 "new_faces": 0,
+            },
+            "engine": {
+                "name": "hog+dlib",
+                "note": None,
+                "waiting": 0,
+                "last": None,
+                "switch": self.switch,
             },
             "rate": None,
             "seconds_left": None,
@@ -160,6 +169,39 @@ class Scripted:
     def recluster(self) -> None:
         self.asked.append(("recluster", None))
         self.still_running = 2
+
+    def estimate(self, engine: str) -> None:
+        self.asked.append(("estimate", engine))
+        if engine == "hog+dlib":
+            raise ApiError("The library is encoded by hog+dlib already.", "See the status.")
+        self.estimates = 0
+
+    def estimated(self) -> dict[str, Any]:
+        """Answer at the third question."""
+        self.estimates += 1
+        cost = {
+            "photos": 10_000,
+            "unreachable": 12,
+            "measured": 6,
+            "seconds_a_photo": 8.0,
+            "workers": 2,
+            "seconds": 40_000.0,
+            "bytes": 22_000_000,
+        }
+        done = self.estimates >= 3
+        return {"engine": "mtcnn+dlib", "estimate": cost if done else None}
+
+    def switch_engine(self, engine: str) -> None:
+        self.asked.append(("switch", engine))
+
+    def pause_switch(self) -> None:
+        self.asked.append(("pause", None))
+
+    def resume_switch(self) -> None:
+        self.asked.append(("resume", None))
+
+    def abort_switch(self) -> None:
+        self.asked.append(("abort", None))
 
     def asked_for(self, what: str) -> list[Any]:
         return [parameter for name, parameter in self.asked if name == what]

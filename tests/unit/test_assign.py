@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,8 +9,10 @@ from hypothesis import strategies as st
 
 from facewatchd.assign import Assignment, Looks, assign, candidates
 from facewatchd.model import Candidate, Look
+from facewatchd.plugins import Scale
 
 DIMENSIONS = 8
+SCALE = Scale(DIMENSIONS, 0.68, 0.50, 0.32, 0.52)
 
 
 def point(*values: float) -> np.ndarray:
@@ -23,7 +27,7 @@ def look(number: int, person: str, *values: float, count: int = 1) -> Look:
 
 
 def decide(faces: list[np.ndarray], *looks: Look) -> list[Assignment]:
-    return assign(np.stack(faces), Looks(looks), similarity=0.68, floor=0.5)
+    return assign(np.stack(faces), Looks(looks), SCALE)
 
 
 def test_a_face_goes_to_the_person_of_its_nearest_look() -> None:
@@ -34,8 +38,8 @@ def test_a_face_goes_to_the_person_of_its_nearest_look() -> None:
 
 def test_a_face_exactly_at_the_threshold_is_given() -> None:
     looks = Looks([look(1, "ann", 0.25)])
-    [at] = assign(np.stack([point(0.0)]), looks, similarity=0.75, floor=0.5)
-    [above] = assign(np.stack([point(-0.001)]), looks, similarity=0.75, floor=0.5)
+    [at] = assign(np.stack([point(0.0)]), looks, replace(SCALE, similarity=0.75))
+    [above] = assign(np.stack([point(-0.001)]), looks, replace(SCALE, similarity=0.75))
     assert at.person == "ann"
     assert above.person is None
 
@@ -63,7 +67,7 @@ def test_nobody_below_the_floor_is_a_candidate() -> None:
 
 def test_candidates_are_those_of_a_doubtful_face_however_near() -> None:
     looks = Looks([look(1, "ann"), look(2, "bob", 0.4), look(3, "ann", 0.2), look(4, "cy", 0.6)])
-    near, far = candidates(np.stack([point(0.0), point(3.0)]), looks, floor=0.5)
+    near, far = candidates(np.stack([point(0.0), point(3.0)]), looks, SCALE)
     assert [candidate.person for candidate in near] == ["ann", "bob"]
     assert [candidate.similarity for candidate in near] == pytest.approx([1.0, 0.6])
     assert far == ()
@@ -106,18 +110,20 @@ def test_without_looks_every_face_is_doubtful() -> None:
 
 def test_a_photo_without_faces_has_no_assignments() -> None:
     none = np.empty((0, DIMENSIONS), dtype=np.float32)
-    assert assign(none, Looks([look(1, "ann")]), similarity=0.68, floor=0.5) == []
+    assert assign(none, Looks([look(1, "ann")]), SCALE) == []
 
 
 def test_a_threshold_below_the_floor_still_counts() -> None:
-    [found] = assign(np.stack([point(0.6)]), Looks([look(1, "ann")]), similarity=0.3, floor=0.5)
+    [found] = assign(
+        np.stack([point(0.6)]), Looks([look(1, "ann")]), replace(SCALE, similarity=0.3)
+    )
     assert found.person == "ann"
 
 
 def test_assigning_leaves_the_looks_as_they_are() -> None:
     looks = Looks([look(1, "ann", count=3)])
     before = looks[1]
-    assign(np.stack([point(0.1)]), looks, similarity=0.68, floor=0.5)
+    assign(np.stack([point(0.1)]), looks, SCALE)
     assert looks[1] is before
 
 
@@ -130,7 +136,7 @@ def test_assigning_equals_comparing_one_by_one(seed: int, faces: int, count: int
         for number in chance.permutation(count).tolist()
     ]
 
-    found = assign(encodings, Looks(looks), similarity=0.68, floor=0.5)
+    found = assign(encodings, Looks(looks), SCALE)
 
     similar = [
         sorted(
@@ -180,7 +186,7 @@ def test_a_face_that_joined_moves_what_the_next_is_compared_with() -> None:
     looks = Looks([look(1, "ann")])
     moved = looks.add(1, point(0.3))
     assert (moved.count, moved.person) == (2, "ann")
-    [found] = assign(np.stack([point(0.45)]), looks, similarity=0.68, floor=0.5)
+    [found] = assign(np.stack([point(0.45)]), looks, SCALE)
     assert found.similarity == pytest.approx(0.7)
 
 
@@ -196,7 +202,7 @@ def test_looks_grow_beyond_their_first_room() -> None:
     for number in range(300):
         looks.put(look(number, f"p{number}", float(number)))
     faces = np.stack([point(float(number)) for number in range(300)])
-    found = assign(faces, looks, similarity=0.68, floor=0.5)
+    found = assign(faces, looks, SCALE)
     assert [assignment.look for assignment in found] == list(range(300))
 
 

@@ -7,13 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewatchd.clustering.bursts import moments
+from facewatchd.plugins import Scale
 
+SCALE = Scale(2, 0.68, 0.50, 0.32, 0.52)
 FACE, OTHER_LOOK = (0.0, 0.0), (0.3, 0.0)
 
 
 def count(*photos: tuple[float, tuple[float, float]]) -> int:
     times, encodings = zip(*photos, strict=True)
-    return moments(np.array(times), np.array(encodings, np.float32))
+    return moments(np.array(times), np.array(encodings, np.float32), SCALE)
 
 
 def test_a_burst_is_one_moment() -> None:
@@ -29,7 +31,7 @@ def test_another_face_at_the_same_time_is_another_moment() -> None:
 
 
 def test_nothing_is_no_moment() -> None:
-    assert moments(np.empty(0), np.empty((0, 2), np.float32)) == 0
+    assert moments(np.empty(0), np.empty((0, 2), np.float32), SCALE) == 0
 
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.sampled_from([FACE, OTHER_LOOK])), min_size=1))

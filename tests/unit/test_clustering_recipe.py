@@ -22,7 +22,7 @@ def clusters(
     encodings: NDArray[np.float32], photos: NDArray[np.int64] | None = None, merge: float = 0.52
 ) -> NDArray[np.int64]:
     own = np.arange(len(encodings)) if photos is None else photos
-    return group(encodings, own, eps=0.32, min_samples=2, merge=merge, similarity=0.68)
+    return group(encodings, own, eps=0.32, min_samples=2, merge=merge, reach=0.32)
 
 
 def line(*positions: float) -> NDArray[np.float32]:
@@ -66,9 +66,9 @@ def test_two_faces_that_only_share_a_photo_are_no_cluster() -> None:
 def test_a_face_left_over_goes_to_the_nearest_centroid_without_moving_it() -> None:
     # Both are 0.31 from the pair's centroid; if one moved it, the other would be too far.
     positions = line(0.1, 0.2, 0.46, -0.16)
-    apart = group(positions, np.arange(4), eps=0.11, min_samples=2, merge=0.15, similarity=0.68)
+    apart = group(positions, np.arange(4), eps=0.11, min_samples=2, merge=0.15, reach=0.32)
     assert apart.tolist() == [0, 0, 0, 0]
-    strict = group(positions, np.arange(4), eps=0.11, min_samples=2, merge=0.15, similarity=0.7)
+    strict = group(positions, np.arange(4), eps=0.11, min_samples=2, merge=0.15, reach=0.3)
     assert strict.tolist() == [0, 0, -1, -1]
 
 
@@ -79,7 +79,7 @@ def test_a_face_left_over_stays_out_where_its_photo_has_a_face() -> None:
         eps=0.11,
         min_samples=2,
         merge=0.05,
-        similarity=0.6,
+        reach=0.4,
     )
     assert found.tolist() == [0, 0, 0, -1]
 
@@ -91,7 +91,7 @@ def test_of_two_faces_left_over_from_one_photo_the_nearer_goes() -> None:
         eps=0.105,
         min_samples=2,
         merge=0.1,
-        similarity=0.6,
+        reach=0.4,
     )
     assert found.tolist() == [0, 0, -1, 0]
 

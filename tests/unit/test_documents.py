@@ -16,7 +16,7 @@ DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
 LOCKS = sorted(REPOSITORY.glob("*.lock"))
 
 # Pages that a reader may be sent to.  Where packages come from is each user's own setting.
-PUBLIC_PAGES = {"keepachangelog.com", "semver.org"}
+PUBLIC_PAGES = {"github.com", "keepachangelog.com", "media.githubusercontent.com", "semver.org"}
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s<>)`\"']+")

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facewatchd import machine
-from facewatchd.config import Settings
-from facewatchd.doctor import limits, storage
-from facewatchd.doctor.finding import as_root
-from facewatchd.machine import Inotify, Processor, processor
+from facewatchd.config import Engine, Settings
+from facewatchd.doctor import limits, probe, storage
+from facewatchd.doctor.finding import HardwareSeen, as_root
+from facewatchd.doctor.hardware import hardware
+from facewatchd.machine import Inotify, processor
 
 SUDO = "" if os.geteuid() == 0 else "sudo "
 NO_AVX = """\
@@ -55,25 +56,39 @@ def test_what_is_typed_is_enough_for_all_folders(to_watch: int, share: float, wa
         assert limits.watches(to_watch, share, Inotify(value, 128, 16384)).mend is None
 
 
-def test_a_processor_without_avx_cannot_run_the_wheel_of_dlib() -> None:
-    small = processor(NO_AVX)._replace(architecture="x86_64")
-    assert small.features == ("sse4_2",)
-    found = limits.processor(small, from_wheel=True)
-    assert found.mend is not None
-    assert "uninstall --yes dlib-bin" in found.mend
-    assert "install --no-cache-dir --force-reinstall dlib" in found.mend
-    assert limits.processor(small, from_wheel=False).mend is None
+@pytest.mark.parametrize(("cpuinfo", "features"), [(NO_AVX, "sse4_2"), (ARM, "asimd asimddp")])
+def test_the_processors_features_are_told(cpuinfo: str, features: str) -> None:
+    found = limits.processor(processor(cpuinfo)._replace(architecture="any", cores=4))
+    assert found == ("Processor", f"any, 4 cores, {features}", None)
 
 
 @pytest.mark.parametrize(
-    "able",
+    ("wish", "seen", "words", "is_wrong"),
     [
-        Processor("x86_64", ("avx", "avx2"), 4),
-        processor(ARM)._replace(architecture="aarch64"),
+        ("auto", HardwareSeen(("cpu", "cuda"), "cuda"), "cuda is used", False),
+        ("cuda", HardwareSeen(("cpu", "cuda"), "cuda"), "cuda is used", False),
+        (
+            "cuda",
+            HardwareSeen(("cpu", "cuda"), "cpu"),
+            "cuda (engine.hardware) does not start",
+            True,
+        ),
+        (
+            "cuda",
+            HardwareSeen(("cpu", "cuda"), title="No."),
+            "can use cpu and cuda here, but: No.",
+            True,
+        ),
+        ("coreml", HardwareSeen(("cpu",)), "can use cpu here, not coreml", True),
     ],
 )
-def test_other_processors_can(able: Processor) -> None:
-    assert limits.processor(able, from_wheel=True).mend is None
+def test_what_computes_is_compared_with_what_is_set(
+    monkeypatch: pytest.MonkeyPatch, wish: str, seen: HardwareSeen, words: str, *, is_wrong: bool
+) -> None:
+    monkeypatch.setattr(probe, "ask", lambda *_, **__: seen)
+    found = hardware(Engine.model_validate({"hardware": wish}), 1)
+    assert words in found.words
+    assert (found.mend is not None) == is_wrong
 
 
 def test_an_old_sqlite_is_wrong_and_a_new_one_is_not() -> None:

@@ -67,6 +67,13 @@ def status() -> dict[str, Any]:
             "next": None,
             "new_faces": 1,
         },
+        "engine": {
+            "name": "hog+dlib",
+            "note": None,
+            "waiting": 0,
+            "last": None,
+            "switch": None,
+        },
         "rate": 2.1,
         "seconds_left": 200.0,
         "workers": 2,
@@ -149,7 +156,17 @@ def test_where_nothing_is_wrong_a_root_is_one_line(status: dict[str, Any]) -> No
     assert Field("Root", "/photos: watched on ext4, 9 files") in fields
     labels = [label for label, _ in fields]
     assert labels == [
-        *("State", "Root", "Files", "Photos", "Faces", "People", "Re-clustering", "Output")
+        *(
+            "State",
+            "Root",
+            "Files",
+            "Photos",
+            "Faces",
+            "People",
+            "Engine",
+            "Re-clustering",
+            "Output",
+        )
     ]
 
 

@@ -16,6 +16,7 @@ from facewatchd.model import (
     Candidate,
     CaptureDate,
     DateSource,
+    EngineId,
     Entry,
     Face,
     File,
@@ -25,6 +26,7 @@ from facewatchd.model import (
     Link,
     Look,
     PhotoResult,
+    Quality,
 )
 from facewatchd.store import Store, reading
 from facewatchd.store.schema import migrations
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-ENGINE = "dlib/1"
+ENGINE = EngineId("hog", "dlib", "1")
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def stat(path: bytes, *, size: int = 1, inode: int = 7) -> FileStat:
 
 def photo(content: bytes, *encodings: list[float]) -> PhotoResult:
     faces = tuple(
-        Face(Box(10 * i, 0, 10 * i + 9, 9), 0.5, np.array(values, np.float32))
+        Face(Box(10 * i, 0, 10 * i + 9, 9), Quality(0.5, 0.5, 0.5), np.array(values, np.float32))
         for i, values in enumerate(encodings)
     )
     return PhotoResult(content, 100, 80, CaptureDate(5.0, DateSource.EXIF), faces)
@@ -89,10 +91,10 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         Store(path, ENGINE)
 
 
-def test_a_store_of_another_engine_is_refused(tmp_path: Path) -> None:
+def test_a_store_keeps_its_engine(tmp_path: Path) -> None:
     Store(tmp_path / "s.db", ENGINE).close()
-    with pytest.raises(StoreError, match=r"dlib/1.*arcface/2"):
-        Store(tmp_path / "s.db", "arcface/2")
+    with closing(Store(tmp_path / "s.db", EngineId("mtcnn", "arcface", "2"))) as store:
+        assert store.engines.current == ENGINE
 
 
 def test_a_file_that_is_no_store_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -138,6 +140,7 @@ def test_photos_of_the_first_version_are_known_by_their_files(tmp_path: Path) ->
     path = tmp_path / "s.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         migrations.apply(sqlite_utils.Database(db), stop_before="0002_identity")
+        db.execute("INSERT INTO facts VALUES ('engine', 'dlib/1')")
         db.execute("INSERT INTO photos VALUES (7, x'aa', 30, 40, 5.0, 'exif', NULL)")
         db.execute(
             "INSERT INTO files (path, folder, size, mtime_ns, inode, state, captured, photo)"
@@ -152,6 +155,10 @@ def test_photos_of_the_first_version_are_known_by_their_files(tmp_path: Path) ->
         place = store.faces.place(1)
         assert place is not None
         assert (place.stat.path, place.is_read, place.box) == (b"/a", True, Box(1, 2, 3, 4))
+        assert store.engines.current == EngineId("hog", "dlib", "1")
+        assert store.faces.all().ids.tolist() == [1]
+        with reading(path) as views:
+            assert views.read_by_others() == 0
         with store.transaction():
             store.files.remove(1)
             store.faces.remove_photo(7)

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from facewatchd import __version__, render
+from facewatchd.cli.become import become as _become
+from facewatchd.cli.engine import engine
+from facewatchd.cli.models import models
 from facewatchd.errors import ApiError, FacewatchError, NotFoundError, NotRunningError
 
 if TYPE_CHECKING:
@@ -256,6 +259,25 @@ def doctor(config: Path | None, *, as_json: bool) -> None:
 
 
 @main.command()
+@click.argument(
+    "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False
+)
+@click.option("--config", type=_path, help="The configuration; else the one the daemon finds.")
+@click.option("--photos", type=click.IntRange(1), help="How many to read; 24 without it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def bench(folder: Path | None, config: Path | None, photos: int | None, *, as_json: bool) -> None:
+    """Measure how fast this machine reads photos of FOLDER, or of the configured roots."""
+    named = ["--config", str(config)] if config else []
+    number = ["--photos", str(photos)] if photos else []
+    place = ["--", str(folder)] if folder else []
+    _become("measure", *named, *number, *(["--json"] if as_json else []), *place)
+
+
+main.add_command(models)
+main.add_command(engine)
+
+
+@main.command()
 @click.option("--out", type=_path, help="Write it into this file instead of printing it.")
 @click.pass_obj
 def bugreport(place: Where, *, out: Path | None) -> None:
@@ -277,12 +299,6 @@ def bugreport(place: Where, *, out: Path | None) -> None:
     else:
         _write(out, text)
     click.echo(report.HOLDS, err=True)
-
-
-def _become(*arguments: str) -> None:
-    """Let one-shot work take our place: its signals and its exit code are then ours."""
-    command = [sys.executable, "-P", "-m", "facewatchd.batch", *arguments]
-    os.execv(command[0], command)  # noqa: S606 -- our own interpreter, no shell
 
 
 def _write(out: Path, text: str) -> None:
@@ -361,7 +377,3 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except PermissionError:
         return True  # it is there, for others
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,118 @@
+"""Takes photos that were read again into the library: who each new face is.
+
+A new face that lies where an old one was takes over its person.  One that lies elsewhere is
+assigned as in a new photo, and an old face that no new one stands for is deleted.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from facewatchd.overlap import match
+from facewatchd.pipeline.looks import fill
+
+if TYPE_CHECKING:
+    from facewatchd.pipeline.encoding import Encoding
+    from facewatchd.store import Store
+
+_SMALLEST_LOOK = 2
+
+
+class Adopted(NamedTuple):
+    """How many photos were taken over, and how many faces were matched, added and deleted."""
+
+    photos: int
+    matched: int
+    added: int
+    dropped: int
+
+
+@dataclass(slots=True)
+class _Moved:
+    photos: int = 0
+    added: int = 0
+    dropped: int = 0
+    given: list[tuple[str, int]] = field(default_factory=list)  # person and face
+    open: dict[int, list[int]] = field(default_factory=dict)  # faces of nobody, by photo
+    matched: int = 0
+    before: set[str] = field(default_factory=set)  # who had a face there
+
+
+def adopt(store: Store, encoding: Encoding, *, anew: bool) -> Adopted:
+    """Take over all that was read again; the caller's transaction, while no clustering runs.
+
+    With ``anew`` the looks of everyone in these photos are made anew, which keeps together what
+    one look held before; else the faces join the looks that there are.
+    """
+    moved = _move(store)
+    if anew:
+        for person in sorted({person for person, _ in moved.given}):
+            _make_looks(store, encoding, person)
+    encoding.read_looks()
+    if not anew:
+        for person, face in moved.given:
+            encoding.join(person, face)
+    store.people.remove_former_looks()
+    for photo, faces in moved.open.items():
+        encoding.place_again(photo, faces)
+    for person in sorted(moved.before):
+        if not store.faces.has_faces(person):
+            store.people.remove(person)
+    encoding.read_looks()
+    encoding.new_faces += moved.added
+    return Adopted(moved.photos, moved.matched, moved.added, moved.dropped)
+
+
+def _move(store: Store) -> _Moved:
+    """Put the new faces in the place of the old ones."""
+    moved = _Moved()
+    for photo in store.engines.read_photos():
+        old, new = store.engines.old_faces(photo), store.engines.new_faces(photo)
+        pairs = match([face.box for face in old], [face.box for face in new])
+        nobodys = []
+        for index, face in enumerate(new):
+            if index not in pairs:
+                nobodys.append(store.engines.enter(face.number))
+                continue
+            before = old[pairs[index]]
+            store.engines.replace(before.face, face.number)
+            if before.person is None:
+                nobodys.append(before.face)
+            else:
+                moved.given.append((before.person, before.face))
+        gone = set(range(len(old))) - set(pairs.values())
+        for index in gone:
+            store.faces.remove(old[index].face)
+        store.engines.end(photo)
+        moved.photos += 1
+        moved.matched += len(pairs)
+        moved.added += len(new) - len(pairs)
+        moved.dropped += len(gone)
+        moved.before |= {face.person for face in old if face.person is not None}
+        if nobodys:
+            moved.open[photo] = nobodys
+    return moved
+
+
+def _make_looks(store: Store, encoding: Encoding, person: str) -> None:
+    """Make one look of all faces of ``person``, and one of those in each further look of before."""
+    members = store.engines.members(person)
+    by_look: dict[int, list[int]] = defaultdict(list)
+    for index, (_, look, _) in enumerate(members):
+        if look is not None:
+            by_look[look].append(index)
+    tight = [
+        faces for _, faces in sorted(by_look.items()) if _SMALLEST_LOOK <= len(faces) < len(members)
+    ]
+    fill(
+        store,
+        encoding.scale,
+        person,
+        np.array([face for face, _, _ in members]),
+        np.stack([each for _, _, each in members]),
+        [np.arange(len(members)), *map(np.array, tight)],
+    )

@@ -1,0 +1,232 @@
+"""From one engine to another, when the user says so and not before.
+
+Known photos are read again in the background, the old people stay in use meanwhile, and new photos
+are read by both engines.  When all that can be reached has been read, one transaction does the
+switch.  Photos that could not be reached keep their faces and people, and follow when they return.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from facewatchd.errors import ApiError, FacewatchError
+from facewatchd.pipeline.adopting import adopt
+from facewatchd.pipeline.engine import named, resolve, scale_of, worker_settings
+from facewatchd.pipeline.trial import PHOTOS, Trial
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from facewatchd.config import Settings
+    from facewatchd.model import EngineId
+    from facewatchd.pipeline.clock import Clock
+    from facewatchd.pipeline.encoding import Encoding
+    from facewatchd.pipeline.grouping import Grouping
+    from facewatchd.pipeline.publishing import Publishing
+    from facewatchd.store import Store
+    from facewatchd.store.engines import Switch
+
+BY_THE_USER = "paused with: facewatchctl engine pause"
+
+log = logging.getLogger(__name__)
+
+
+class Switching:
+    """Begins a switch, halts it, drops it, and does it when everything is ready."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        encoding: Encoding,
+        grouping: Grouping,
+        publishing: Publishing,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._encoding = encoding
+        self._grouping = grouping
+        self._publishing = publishing
+        self._clock = clock
+        self._outside: set[bytes] = set()
+        self.trial: Trial | None = None
+        self.last: str | None = None  # what the last switch since the start came to
+        switch = store.engines.switch
+        if switch is not None:
+            self._go_on(switch)
+
+    # -- what the user asks
+
+    def estimate(self, text: str) -> None:
+        """Begin to measure what the engine that ``text`` names would take."""
+        if self.trial is not None and self.trial.running:
+            raise ApiError(
+                f"What {self.trial.to.name} would take is being measured.",
+                "Wait until that is done; it takes some seconds.",
+            )
+        to = resolve(text, self._store.engines.current)
+        self._settle_trial()
+        photos = self._store.engines.sample(PHOTOS, outside=self._outside)
+        settings = worker_settings(self._settings, to)
+        self.trial = Trial(to, settings, list(photos), self._settings.limits.seconds)
+
+    def begin(self, text: str) -> None:
+        """Begin to switch to the engine that ``text`` names; it must have been tried."""
+        to = resolve(text, self._store.engines.current)
+        under_way = self._store.engines.switch
+        if under_way is not None:
+            raise ApiError(
+                f"The library goes over to {under_way.to.name} already.",
+                "Let it come to its end, or: facewatchctl engine abort",
+            )
+        if self.trial is None or self.trial.to != to or self.trial.measured is None:
+            raise ApiError(
+                f"{to.name} was not tried on this library yet.",
+                f"First: facewatchctl engine switch {to.name} --estimate",
+            )
+        with self._store.transaction():
+            self._store.engines.begin(to)
+        log.info("All photos are read again, by %s.", to.name)
+        self._restart(to)
+
+    def pause(self) -> None:
+        """Read no known photo again until somebody says so."""
+        self._switch()
+        with self._store.transaction():
+            self._store.engines.halt(BY_THE_USER)
+
+    def resume(self) -> None:
+        """Go on with a switch that was halted, by the user or for an error."""
+        to = self._switch().to
+        if (problem := _problem(to)) is not None:
+            raise problem
+        with self._store.transaction():
+            self._store.engines.halt(None)
+            self._store.engines.retry()
+        self._restart(to)
+
+    def abort(self) -> None:
+        """Stay with the engine of the library, and delete what the other one found."""
+        to = self._switch().to
+        with self._store.transaction():
+            self._store.engines.abort()
+        log.info("The switch to %s was dropped.", to.name)
+        self._restart(None)
+
+    # -- what goes on by itself
+
+    def connections(self) -> list[Connection[Any, Any]]:
+        """Return what to wait on for news of a trial."""
+        return self.trial.connections() if self.trial and self.trial.running else []
+
+    @property
+    def measuring(self) -> bool:
+        """Whether a trial is under way."""
+        return self.trial is not None and self.trial.running
+
+    def halt(self, error: FacewatchError) -> bool:
+        """Workers cannot load their engines: if one is new, go on without it; else say False."""
+        switch = self._store.engines.switch
+        if switch is None or self._broken(switch):
+            return False
+        log.error("The switch to %s is halted: %s", switch.to.name, error)
+        with self._store.transaction():
+            self._store.engines.halt(f"{error.title} {error.remedy}")
+        self._restart(None)
+        return True
+
+    def allow(self, outside: set[bytes]) -> None:
+        """Say what may be read again now: what lies below none of the places ``outside``."""
+        self._outside = outside
+        switch = self._store.engines.switch
+        self._encoding.reread(outside=outside, allowed=switch is None or switch.halted is None)
+
+    def step(self) -> None:
+        """Go on with a trial, and take over what was read again; no clustering must run then."""
+        if self.trial is not None:
+            self.trial.step(self._clock)
+        switch = self._store.engines.switch
+        if self._grouping.running:
+            return
+        if switch is None:
+            if self._store.engines.has_read():
+                self._follow()
+        elif switch.halted is None and self._encoding.has_reread_all:
+            self._do(switch.to)
+
+    def close(self) -> None:
+        """End a trial."""
+        if self.trial is not None:
+            self.trial.close()
+
+    def _do(self, to: EngineId) -> None:
+        """Switch: one transaction, after which everything is by the new engine."""
+        scale = scale_of(to, self._settings, self._store)
+        before = self._store.engines.current
+        with self._store.transaction():
+            self._store.engines.make_current(to)
+            self._encoding.use(to, scale)
+            adopted = adopt(self._store, self._encoding, anew=True)
+            self._grouping.use(scale)
+        self._publishing.use(scale)
+        self.last = (
+            f"From {before.name} to {to.name}: {adopted.photos:,} photos; {adopted.matched:,} faces"
+            f" were found again, {adopted.added:,} are new, {adopted.dropped:,} are gone."
+        )
+        log.info("%s", self.last)
+        self._settle_trial()
+        self._restart(None)
+
+    def _follow(self) -> None:
+        """Take over photos that came back after a switch."""
+        with self._store.transaction():
+            adopted = adopt(self._store, self._encoding, anew=False)
+        log.info("%d photos follow to %s.", adopted.photos, self._store.engines.current.name)
+        self._publishing.touch_all()
+
+    def _go_on(self, switch: Switch) -> None:
+        """Take up a switch that was under way when the daemon ended."""
+        problem = _problem(switch.to)
+        if problem is not None and switch.halted is None:
+            log.error("The switch to %s is halted: %s", switch.to.name, problem)
+            with self._store.transaction():
+                self._store.engines.halt(f"{problem.title} {problem.remedy}")
+        elif problem is None and not self._broken(switch):
+            self._restart(switch.to)
+
+    def _broken(self, switch: Switch) -> bool:
+        """Whether its engine could not be used, and workers go without it."""
+        return switch.halted not in {None, BY_THE_USER}
+
+    def _restart(self, second: EngineId | None) -> None:
+        current = self._store.engines.current
+        self._encoding.restart(worker_settings(self._settings, current, second))
+
+    def _switch(self) -> Switch:
+        switch = self._store.engines.switch
+        if switch is None:
+            raise ApiError(
+                "The library does not go over to another engine.",
+                "Begin with: facewatchctl engine switch DETECTOR+ENCODER",
+            )
+        return switch
+
+    def _settle_trial(self) -> None:
+        self.close()
+        self.trial = None
+
+
+def _problem(to: EngineId) -> FacewatchError | None:
+    """Return why the engine of a switch cannot be gone on with, None if it can."""
+    try:
+        found = named(to.detector, to.encoder)
+    except FacewatchError as error:
+        return error
+    if found == to:
+        return None
+    return ApiError(
+        f"{to.encodings} was installed when it began, {found.encodings} is now.",
+        f"Begin anew: facewatchctl engine abort && facewatchctl engine switch {to.name}",
+    )

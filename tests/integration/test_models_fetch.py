@@ -1,0 +1,486 @@
+"""Models from a real HTTP server, which breaks off, changes its file, or knows no ranges."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import socket
+import stat
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from facewatchd.doctor import weights
+from facewatchd.errors import FacewatchError
+from facewatchd.models.fetch import fetch
+from facewatchd.models.folder import Folder
+from facewatchd.models.install import install
+from facewatchd.models.known import File, Licence, Model
+from tests.support.file_server import Served, serve
+from tests.support.mounts import Mounts, needs_root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+DATA = bytes(range(256)) * 12_000  # 3 MB
+HALF = 1_000_000
+LICENCE = Licence("none", "A test's.", "https://example.org/licence")
+DETECTOR, RECOGNISER = b"detector" * 1000, b"recogniser" * 2000
+NOBODY = 65534
+
+
+def file_of(name: str, data: bytes, *, cited: bool = True) -> File:
+    return File(name, len(data), hashlib.sha256(data).hexdigest() if cited else None)
+
+
+def single(data: bytes = DATA, *, cited: bool = True) -> Model:
+    """Return a model of one file; without ``cited`` nobody states its checksum."""
+    file = file_of("one.onnx", data, cited=cited)
+    return Model(
+        "one", "", "https://example.org/one.onnx", file, "X" * cited or None, (file,), LICENCE
+    )
+
+
+def zipped(**members: bytes) -> bytes:
+    stored = io.BytesIO()
+    with zipfile.ZipFile(stored, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name.replace("_dot_", "."), data)
+    return stored.getvalue()
+
+
+def pack(archive: bytes, *, cited: bool = True) -> Model:
+    files = (
+        file_of("det.onnx", DETECTOR, cited=cited),
+        file_of("rec.onnx", RECOGNISER, cited=cited),
+    )
+    download = file_of("pack.zip", archive, cited=cited)
+    address = "https://example.org/pack.zip"
+    return Model("pack", "", address, download, "X" * cited or None, files, LICENCE)
+
+
+def silent(_have: int, _total: int | None) -> None:
+    pass
+
+
+def there(folder: Folder) -> dict[str, bytes]:
+    """Return all files at and below the model folder."""
+    paths = [path for path in folder.path.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder.path)): path.read_bytes() for path in paths}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path / "state" / "models")
+
+
+@pytest.fixture
+def server() -> Iterator[Served]:
+    with serve(DATA) as served:
+        yield served
+
+
+def broken_off(model: Model, folder: Folder, server: Served) -> None:
+    """Have the connection cut in the middle."""
+    server.cut_after = HALF
+    with pytest.raises(FacewatchError, match=r"broke off after 1,000,000 of 3,072,000"):
+        fetch(model, folder, server.address, silent)
+    server.cut_after = None
+    assert there(folder)["one.part"] == DATA[:HALF]
+    assert not folder.has(model)
+
+
+def test_a_model_comes_whole_for_its_owner_alone_with_its_checksum_beside_it(
+    folder: Folder, server: Served
+) -> None:
+    model = single()
+    words = fetch(model, folder, server.address, silent)
+    assert words == "Its SHA-256 is the one in X."
+    digest = hashlib.sha256(DATA).hexdigest()
+    assert there(folder) == {"one.onnx": DATA, "one.sha256": f"{digest}  one.onnx\n".encode()}
+    assert folder.has(model)
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in folder.path.iterdir()}
+    assert set(modes.values()) == {0o600}
+    for made in (folder.path, folder.path.parent):
+        assert stat.S_IMODE(made.stat().st_mode) == 0o700
+
+
+def test_sha256sum_reads_what_was_recorded(folder: Folder, server: Served) -> None:
+    fetch(single(), folder, server.address, silent)
+    checked = subprocess.run(
+        ["sha256sum", "-c", "one.sha256"], cwd=folder.path, capture_output=True, check=False
+    )
+    assert (checked.returncode, checked.stdout) == (0, b"one.onnx: OK\n")
+
+
+def test_a_download_goes_on_where_it_broke_off(folder: Folder, server: Served) -> None:
+    broken_off(single(), folder, server)
+    fetch(single(), folder, server.address, silent)
+    assert server.asked == [None, f"bytes={HALF}-"]
+    assert server.sent == [HALF, len(DATA) - HALF]
+    assert there(folder)["one.onnx"] == DATA
+
+
+def test_progress_tells_what_was_there_already_and_ends_with_all(
+    folder: Folder, server: Served
+) -> None:
+    broken_off(single(), folder, server)
+    told: list[tuple[int, int | None]] = []
+    fetch(single(), folder, server.address, lambda *both: told.append(both))
+    assert told[0] == (HALF, len(DATA))
+    assert told[-1] == (len(DATA), len(DATA))
+    assert told == sorted(told)
+    assert len(told) > 5
+
+
+def test_a_server_without_ranges_sends_all_of_it_again(folder: Folder, server: Served) -> None:
+    broken_off(single(), folder, server)
+    server.ranges = False
+    fetch(single(), folder, server.address, silent)
+    assert server.sent == [HALF, len(DATA)]
+    assert there(folder)["one.onnx"] == DATA
+
+
+@pytest.mark.parametrize("header", ["ETag", "Last-Modified"])
+def test_a_file_that_changed_on_the_server_is_not_joined_to_the_old_one(
+    folder: Folder, server: Served, header: str
+) -> None:
+    new = DATA[::-1]
+    server.validator = (header, '"1"')
+    broken_off(single(), folder, server)
+    server.data, server.validator = new, (header, '"2"')
+    fetch(single(new), folder, server.address, silent)
+    assert server.asked == [None, f"bytes={HALF}-"]
+    assert there(folder)["one.onnx"] == new
+
+
+@pytest.mark.parametrize("validator", [None, ("ETag", 'W/"1"')])
+def test_what_cannot_be_told_apart_is_fetched_from_the_start(
+    folder: Folder, server: Served, validator: tuple[str, str] | None
+) -> None:
+    server.validator = validator
+    broken_off(single(), folder, server)
+    fetch(single(), folder, server.address, silent)
+    assert server.asked == [None, None]
+
+
+def test_the_beginning_from_another_address_is_not_continued(
+    folder: Folder, server: Served
+) -> None:
+    broken_off(single(), folder, server)
+    fetch(single(), folder, server.address.replace("/file", "/mirror"), silent)
+    assert server.asked == [None, None]
+    assert there(folder)["one.onnx"] == DATA
+
+
+def test_a_part_that_is_longer_than_what_the_server_has_is_fetched_anew(
+    folder: Folder, server: Served
+) -> None:
+    broken_off(single(), folder, server)
+    server.data = DATA[: HALF // 2]
+    fetch(single(server.data), folder, server.address, silent)
+    assert server.asked == [None, f"bytes={HALF}-", None]
+    assert there(folder)["one.onnx"] == DATA[: HALF // 2]
+
+
+def test_a_whole_part_of_a_fetch_that_was_killed_is_not_asked_for_again(
+    folder: Folder, server: Served
+) -> None:
+    folder.prepare()
+    folder.part(single()).write_bytes(DATA)
+    fetch(single(), folder, server.address, silent)
+    assert server.asked == []
+    assert there(folder)["one.onnx"] == DATA
+
+
+def test_a_fetch_that_is_killed_leaves_only_its_part_and_the_next_goes_on(
+    folder: Folder, server: Served
+) -> None:
+    endless = """
+import sys, time
+from pathlib import Path
+from tests.integration.test_models_fetch import *
+def slow(have, total):
+    if have >= HALF:
+        print("half", flush=True)
+        time.sleep(60)
+fetch(single(), Folder(Path(sys.argv[1])), sys.argv[2], slow)
+"""
+    command = [sys.executable, "-c", endless, str(folder.path), server.address]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"half\n"
+        with pytest.raises(FacewatchError, match="is being downloaded already"):
+            fetch(single(), folder, server.address, silent)
+        process.kill()
+    assert set(there(folder)) == {"one.part", "one.part.from"}
+    came = len(there(folder)["one.part"])
+    assert came >= HALF
+    fetch(single(), folder, server.address, silent)
+    assert server.asked == [None, f"bytes={came}-"]
+    assert there(folder)["one.onnx"] == DATA
+
+
+def test_a_wrong_checksum_leaves_nothing(folder: Folder, server: Served) -> None:
+    server.data = DATA[:-1] + b"!"
+    with pytest.raises(FacewatchError, match=r"its SHA-256 is .* not "):
+        fetch(single(), folder, server.address, silent)
+    assert there(folder) == {}
+
+
+def test_a_wrong_file_leaves_the_one_that_is_in_place(folder: Folder, server: Served) -> None:
+    fetch(single(), folder, server.address, silent)
+    before = there(folder)
+    server.data = DATA[::-1]
+    with pytest.raises(FacewatchError):
+        fetch(single(), folder, server.address, silent)
+    assert there(folder) == before
+
+
+@pytest.mark.parametrize("says_length", [True, False])
+def test_more_than_the_model_has_is_not_downloaded(
+    folder: Folder, server: Served, *, says_length: bool
+) -> None:
+    server.says_length = says_length
+    with pytest.raises(FacewatchError, match="is larger"):
+        fetch(single(DATA[:HALF]), folder, server.address, silent)
+    assert there(folder) == {}
+
+
+def test_a_checksum_that_nobody_states_is_recorded_and_compared_from_then_on(
+    folder: Folder, server: Served
+) -> None:
+    model = single(cited=False)
+    words = fetch(model, folder, server.address, silent)
+    assert words.startswith("Nobody states its SHA-256: what came now was recorded in")
+    words = fetch(model, folder, server.address, silent)
+    assert words.startswith("Its SHA-256 is the one that was recorded at the first fetch")
+    before = there(folder)
+    server.data, server.validator = DATA[::-1], ("ETag", '"2"')
+    with pytest.raises(FacewatchError) as caught:
+        fetch(model, folder, server.address, silent)
+    assert "remove one.sha256" in caught.value.remedy
+    kept = there(folder)
+    assert {name: kept[name] for name in before} == before
+
+
+def test_offline_is_one_error_with_the_address_and_the_place_to_put_it_by_hand(
+    folder: Folder,
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}/one.onnx"
+        with pytest.raises(FacewatchError) as caught:
+            fetch(single(), folder, address, silent)
+    assert caught.value.title == f"one cannot be fetched from {address}: Connection refused."
+    assert "Download https://example.org/one.onnx" in caught.value.remedy
+    assert "facewatchctl models fetch one --from FILE" in caught.value.remedy
+    assert str(folder.path / "one.onnx") in caught.value.remedy
+    assert there(folder) == {}
+
+
+@pytest.mark.parametrize("status", [403, 404, 416, 503])
+def test_a_refusal_of_the_server_is_told_with_its_number(
+    folder: Folder, server: Served, status: int
+) -> None:
+    server.status = status
+    with pytest.raises(FacewatchError, match=f"the server answers {status} "):
+        fetch(single(), folder, server.address, silent)
+
+
+def test_an_address_that_is_none_is_an_error_of_ours(folder: Folder) -> None:
+    for address in ("http://", "http://[", "http://a b/", "https://127.0.0.1:0/x"):
+        with pytest.raises(FacewatchError, match="cannot be fetched"):
+            fetch(single(), folder, address, silent)
+
+
+def test_of_a_pack_the_two_models_get_a_folder(folder: Folder) -> None:
+    archive = zipped(det_dot_onnx=DETECTOR, rec_dot_onnx=RECOGNISER, age_dot_onnx=b"9", readme=b"")
+    model = pack(archive)
+    with serve(archive) as server:
+        fetch(model, folder, server.address, silent)
+    found = there(folder)
+    assert set(found) == {"pack/det.onnx", "pack/rec.onnx", "pack.sha256"}
+    assert (found["pack/det.onnx"], found["pack/rec.onnx"]) == (DETECTOR, RECOGNISER)
+    assert stat.S_IMODE((folder.path / "pack").stat().st_mode) == 0o700
+    assert folder.has(model)
+
+
+def test_what_else_a_user_keeps_in_the_packs_folder_stays(folder: Folder) -> None:
+    (folder.path / "pack").mkdir(parents=True)
+    (folder.path / "pack" / "own.onnx").write_bytes(b"own")
+    (folder.path / "pack" / "det.onnx").write_bytes(b"damaged")
+    archive = zipped(det_dot_onnx=DETECTOR, rec_dot_onnx=RECOGNISER)
+    source = folder.path / "came.zip"
+    source.write_bytes(archive)
+    install(pack(archive), folder, source)
+    found = there(folder)
+    assert (found["pack/own.onnx"], found["pack/det.onnx"]) == (b"own", DETECTOR)
+    assert found["came.zip"] == archive
+
+
+def test_a_file_by_hand_is_checked_like_a_download(folder: Folder, tmp_path: Path) -> None:
+    source = tmp_path / "by hand.onnx"
+    source.write_bytes(DATA)
+    install(single(), folder, source)
+    assert there(folder)["one.onnx"] == DATA
+    source.write_bytes(DATA[:-1])
+    with pytest.raises(FacewatchError, match="is damaged"):
+        install(single(), folder, source)
+    assert there(folder)["one.onnx"] == DATA
+
+
+def members(*names: str) -> list[tuple[str, bytes]]:
+    good = [("det.onnx", DETECTOR), ("rec.onnx", RECOGNISER)]
+    return good + [(name, b"evil") for name in names]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (members("../../escaped.onnx"), "leads out of its folder"),
+        (members("/tmp/escaped.onnx"), "leads out of its folder"),  # noqa: S108 -- only a name
+        (members("..\\escaped.onnx"), "leads out of its folder"),
+        (members("C:\\escaped.onnx"), "leads out of its folder"),
+        ([("det.onnx", DETECTOR)], "holds no rec.onnx"),
+        ([("det.onnx", DETECTOR), ("rec.onnx", bytes(10**7))], "10,000,000 bytes"),
+        ([("det.onnx", DETECTOR), ("rec.onnx", b"another")], "its SHA-256 is"),
+    ],
+)
+def test_an_archive_that_is_no_honest_pack_puts_nothing_in_place(
+    folder: Folder, tmp_path: Path, content: list[tuple[str, bytes]], says: str
+) -> None:
+    source = tmp_path / "pack.zip"
+    with zipfile.ZipFile(source, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in content:
+            archive.writestr(name, data)
+    before = set(tmp_path.rglob("*"))
+    with pytest.raises(FacewatchError, match=says):
+        install(pack(b""), folder, source)
+    made = set(tmp_path.rglob("*")) - before
+    assert made <= {folder.path, folder.path.parent}
+
+
+@pytest.mark.parametrize("damage", ["truncated", "no zip", "bits"])
+def test_a_damaged_archive_puts_nothing_in_place(
+    folder: Folder, tmp_path: Path, damage: str
+) -> None:
+    archive = zipped(det_dot_onnx=os.urandom(8000), rec_dot_onnx=RECOGNISER)
+    damaged = {
+        "truncated": archive[:-30],
+        "no zip": b"<html>Not found</html>",
+        "bits": archive[:1000] + bytes(1000) + archive[2000:],
+    }[damage]
+    source = tmp_path / "pack.zip"
+    source.write_bytes(damaged)
+    with pytest.raises(FacewatchError, match="is no whole zip file"):
+        install(pack(archive, cited=False), folder, source)
+    assert there(folder) == {}
+
+
+def test_a_lying_header_of_a_zip_bomb_writes_no_more_than_the_file_may_have(
+    folder: Folder, tmp_path: Path
+) -> None:
+    archive = bytearray(zipped(det_dot_onnx=DETECTOR, rec_dot_onnx=bytes(10**7)))
+    size = (10**7).to_bytes(4, "little")
+    lie = len(RECOGNISER).to_bytes(4, "little")
+    source = tmp_path / "pack.zip"
+    source.write_bytes(bytes(archive).replace(size, lie))
+    with pytest.raises(FacewatchError):
+        install(pack(b""), folder, source)
+    assert there(folder) == {}
+
+
+def test_what_a_kill_left_while_it_unpacked_is_in_nobodys_way(
+    folder: Folder, server: Served
+) -> None:
+    left = folder.staging(single())
+    left.mkdir(parents=True)
+    (left / "one.onnx").write_bytes(b"half")
+    fetch(single(), folder, server.address, silent)
+    assert set(there(folder)) == {"one.onnx", "one.sha256"}
+
+
+def test_a_full_disk_is_an_error_of_ours_and_the_next_fetch_goes_on(
+    folder: Folder, server: Served, tmp_path: Path
+) -> None:
+    needs_root()
+    mounts = Mounts(tmp_path)
+    try:
+        mounts.mount(folder.path, "-t", "tmpfs", "-o", "size=2m,mode=700", "full")
+        with pytest.raises(FacewatchError, match="No space left on device"):
+            fetch(single(), folder, server.address, silent)
+        came = len(there(folder)["one.part"])
+        subprocess.run(["mount", "-o", "remount,size=9m", folder.path], check=True)
+        fetch(single(), folder, server.address, silent)
+        assert server.asked == [None, f"bytes={came}-"]
+        assert there(folder)["one.onnx"] == DATA
+    finally:
+        mounts.close()
+
+
+def test_root_does_not_fetch_what_the_daemon_could_not_read(folder: Folder, server: Served) -> None:
+    needs_root()
+    folder.path.parent.mkdir()
+    os.chown(folder.path.parent, NOBODY, NOBODY)
+    with pytest.raises(FacewatchError, match="could not read what root fetches") as caught:
+        fetch(single(), folder, server.address, silent)
+    assert "runuser -u " in caught.value.remedy
+    assert server.asked == []
+    assert not folder.path.exists()
+
+
+def judged(folder: Folder) -> dict[str, Any]:
+    return {finding.about: finding for finding in map(weights.examine, folder.weights())}
+
+
+def test_a_real_model_loads_and_a_damaged_truncated_or_foreign_one_is_named(
+    folder: Folder, shared: Path
+) -> None:
+    good = (shared / "models" / "face_detection_yunet_2026may.onnx").read_bytes()
+    own = folder.path / "own"
+    own.mkdir(parents=True)
+    for name, data in {
+        "good": good,
+        "truncated": good[:100_000],
+        "foreign": b"\xff\xd8\xff\xe0 a photo",
+        "empty": b"",
+    }.items():
+        (own / f"{name}.onnx").write_bytes(data)
+    (folder.path / "face_detection_yunet_2026may.onnx").write_bytes(good[:-1] + b"\0")
+    found = judged(folder)
+    assert {about for about, finding in found.items() if finding.mend is None} == {"own/good.onnx"}
+    damaged = found["face_detection_yunet_2026may.onnx"]
+    assert "its SHA-256 is not" in damaged.words
+    assert damaged.mend == "facewatchctl models fetch yunet"
+    assert len(found) == 5
+    assert all("\n" not in finding.words for finding in found.values())
+
+
+def test_a_pack_that_lacks_a_file_is_wrong(folder: Folder, shared: Path) -> None:
+    there = folder.path / "buffalo_s"
+    there.mkdir(parents=True)
+    real = shared / "models" / "mini_s" / "det_500m.onnx"  # the very one of buffalo_s
+    (there / real.name).write_bytes(real.read_bytes())
+    found = judged(folder)
+    assert found["buffalo_s/det_500m.onnx"].mend is None
+    assert found["buffalo_s/w600k_mbf.onnx"].words == "is missing"
+    (row,) = [each for each in folder.listed() if each.name == "buffalo_s"]
+    assert row.state == "incomplete"
+
+
+def test_a_model_with_other_contents_than_its_record_is_wrong(
+    folder: Folder, server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = replace(single(cited=False), name="two")
+    monkeypatch.setattr("facewatchd.models.folder.KNOWN", (model,))
+    fetch(model, folder, server.address, silent)
+    (folder.path / "one.onnx").write_bytes(DATA[::-1])
+    (finding,) = judged(folder).values()
+    assert "its SHA-256 is not" in finding.words

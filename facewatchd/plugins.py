@@ -195,6 +195,18 @@ _NEEDED: dict[str, dict[str, Callable[[object], bool]]] = {
 }
 
 
+def identity(encoder: type[Encoder], setup: Setup) -> tuple[str, Scale]:
+    """Return the version and the scale of ``encoder``, which may depend on the weights there are.
+
+    An encoder whose weights the user brings says so by a class method ``identify`` that takes
+    ``setup`` and returns both, without loading the weights; all others have them as attributes.
+    """
+    identify = getattr(encoder, "identify", None)
+    if identify is None:
+        return encoder.version, encoder.scale
+    return cast("tuple[str, Scale]", identify(setup))
+
+
 def check_together(detector: type[Detector], encoder: type[Encoder]) -> None:
     """Raise PluginError when ``encoder`` needs points that ``detector`` does not find."""
     if encoder.needs_points and not detector.finds_points:

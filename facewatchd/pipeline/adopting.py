@@ -16,7 +16,7 @@ from facewatchd.overlap import match
 from facewatchd.pipeline.looks import fill
 
 if TYPE_CHECKING:
-    from facewatchd.pipeline.encoding import Encoding
+    from facewatchd.pipeline.placing import Placing
     from facewatchd.store import Store
 
 _SMALLEST_LOOK = 2
@@ -42,7 +42,7 @@ class _Moved:
     before: set[str] = field(default_factory=set)  # who had a face there
 
 
-def adopt(store: Store, encoding: Encoding, *, anew: bool) -> Adopted:
+def adopt(store: Store, placing: Placing, *, anew: bool) -> Adopted:
     """Take over all that was read again; the caller's transaction, while no clustering runs.
 
     With ``anew`` the looks of everyone in these photos are made anew, which keeps together what
@@ -51,19 +51,19 @@ def adopt(store: Store, encoding: Encoding, *, anew: bool) -> Adopted:
     moved = _move(store)
     if anew:
         for person in sorted({person for person, _ in moved.given}):
-            _make_looks(store, encoding, person)
-    encoding.read_looks()
+            _make_looks(store, placing, person)
+    placing.read_looks()
     if not anew:
         for person, face in moved.given:
-            encoding.join(person, face)
+            placing.join(person, face)
     store.people.remove_former_looks()
     for photo, faces in moved.open.items():
-        encoding.place_again(photo, faces)
+        placing.place_again(photo, faces)
     for person in sorted(moved.before):
         if not store.faces.has_faces(person):
             store.people.remove(person)
-    encoding.read_looks()
-    encoding.new_faces += moved.added
+    placing.read_looks()
+    placing.new_faces += moved.added
     return Adopted(moved.photos, moved.matched, moved.added, moved.dropped)
 
 
@@ -98,7 +98,7 @@ def _move(store: Store) -> _Moved:
     return moved
 
 
-def _make_looks(store: Store, encoding: Encoding, person: str) -> None:
+def _make_looks(store: Store, placing: Placing, person: str) -> None:
     """Make one look of all faces of ``person``, and one of those in each further look of before."""
     members = store.engines.members(person)
     by_look: dict[int, list[int]] = defaultdict(list)
@@ -110,7 +110,7 @@ def _make_looks(store: Store, encoding: Encoding, person: str) -> None:
     ]
     fill(
         store,
-        encoding.scale,
+        placing.scale,
         person,
         np.array([face for face, _, _ in members]),
         np.stack([each for _, _, each in members]),

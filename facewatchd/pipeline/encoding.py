@@ -7,16 +7,12 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
-from facewatchd.assign import Looks, assign
 from facewatchd.model import (
     CropFace,
     Cropped,
     Dated,
     DatePhotos,
     Hashed,
-    Look,
     Lost,
     PhotoChanged,
     PhotoFailed,
@@ -30,10 +26,8 @@ from facewatchd.model import (
 from facewatchd.pipeline.queue import Queue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Sequence
     from multiprocessing.connection import Connection
-
-    from numpy.typing import NDArray
 
     from facewatchd.model import (
         Answer,
@@ -45,8 +39,8 @@ if TYPE_CHECKING:
         WorkerSettings,
     )
     from facewatchd.pipeline.clock import Clock
+    from facewatchd.pipeline.placing import Placing
     from facewatchd.pipeline.publishing import Publishing
-    from facewatchd.plugins import Scale
     from facewatchd.pool import Outcome, Pool
     from facewatchd.store import Store
 
@@ -81,8 +75,7 @@ class Encoding:
         clock: Clock,
         *,
         engine: EngineId,
-        scale: Scale,
-        min_quality: float,
+        placing: Placing,
         origin: Origin,
     ) -> None:
         self._store = store
@@ -90,14 +83,11 @@ class Encoding:
         self._publishing = publishing
         self._clock = clock
         self._engine = engine
-        self.scale = scale
-        self._min_quality = min_quality
+        self._placing = placing
         self._origin = origin
         self._queue = Queue(store, pool, publishing, origin.roots)
         self._hashes: dict[bytes, int] = {}  # what is being read, by content and by picture
         self._finished: deque[float] = deque()
-        self.looks = Looks(store.people.looks())
-        self.new_faces = 0
 
     @property
     def workers(self) -> int:
@@ -123,13 +113,9 @@ class Encoding:
         """Whether no known photo is to be read again that could be now."""
         return self._queue.has_reread_all
 
-    def use(self, engine: EngineId, scale: Scale) -> None:
+    def use(self, engine: EngineId) -> None:
         """The library is encoded by another engine from now on."""
-        self._engine, self.scale = engine, scale
-
-    def read_looks(self) -> None:
-        """Take the looks from the store, which were changed there."""
-        self.looks = Looks(self._store.people.looks())
+        self._engine = engine
 
     def restart(self, settings: WorkerSettings) -> None:
         """Go on with other workers; what the present ones are at is done again."""
@@ -312,14 +298,8 @@ class Encoding:
         elif self._store.faces.may_lie(known, photo.orientation):
             faces = self._store.faces.read_anew(known, photo, self._engine)
             self._keep(known, photo, second)
-        clear = [
-            (face, seen.encoding)
-            for face, seen in zip(faces, photo.faces, strict=False)  # none: they are known
-            if seen.quality.score >= self._min_quality
-        ]
-        if clear:
-            self.place([face for face, _ in clear], np.stack([each for _, each in clear]))
-        self.new_faces += len(faces)
+        if faces:
+            self._placing.place_new(faces, photo.faces)
         self._learn(known, photo.orientation, content, photo.captured)
         self._settle_on(file, known, photo.orientation)
 
@@ -329,58 +309,6 @@ class Encoding:
             self._store.engines.put(photo, found, second)
         elif self._store.engines.switch is not None:
             self._store.engines.want(photo)
-
-    def place(
-        self, faces: list[int], encodings: NDArray[np.float32], taken: Collection[str] = ()
-    ) -> None:
-        """Give the faces of one photo to the people they are nearest to, or doubt them.
-
-        The people ``taken`` have a face in the photo already.
-        """
-        found = assign(encodings, self.looks, self.scale, taken)
-        for face, encoding, where in zip(faces, encodings, found, strict=True):
-            if where.look is None or where.similarity is None:
-                self._store.faces.doubt(face, where.candidates)
-            else:
-                self._store.faces.give(face, where.look, where.similarity)
-                self._store.people.save_look(self.looks.add(where.look, encoding))
-
-    def place_again(self, photo: int, faces: list[int]) -> None:
-        """Place faces of nobody in a photo whose other faces have people."""
-        for face in faces:
-            self._store.faces.doubt(face, ())
-        clear = self._store.faces.clear(faces, self._min_quality)
-        if clear:
-            taken = {person for _, person, _, _ in self._store.faces.given_in(photo)}
-            self.place([face for face, _ in clear], np.stack([each for _, each in clear]), taken)
-
-    def join(self, person: str, face: int) -> None:
-        """Give a face of ``person`` to the nearest look of this person, or to a first one."""
-        [(_, encoding)] = self._store.faces.clear([face], 0.0)
-        own = [self.looks[look] for look in self._store.people.looks_of(person)]
-        if own:
-            away = [float(np.linalg.norm(encoding - look.centroid)) for look in own]
-            nearest = int(np.argmin(away))
-            look, distance = own[nearest].id, away[nearest]
-        else:
-            look, distance = self._store.people.add_look(person), 0.0
-            empty = np.zeros(len(encoding))
-            self.looks.put(Look(id=look, person=person, centroid=empty, count=0, spread=0.0))
-        self._store.people.save_look(self.looks.add(look, encoding))
-        self._store.faces.give(face, look, self.scale.similarity_at(distance))
-
-    def forget(self, photo: int) -> None:
-        """Delete a photo with its faces, and a person who has no other.
-
-        The looks of others follow with the next re-clustering.
-        """
-        people = {person for _, person, _, _ in self._store.faces.given_in(photo)}
-        self._store.faces.remove_photo(photo)
-        for person in people:
-            if not self._store.faces.has_faces(person):
-                self._store.people.remove(person)
-        self._store.people.remove_former_looks()
-        self.read_looks()
 
     def _settle_on(self, file: int, photo: int, orientation: int) -> None:
         """The file shows ``photo``; what it showed before may be missing now."""

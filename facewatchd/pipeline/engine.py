@@ -15,29 +15,32 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from facewatchd.config import Settings
+    from facewatchd.model import Setup
     from facewatchd.plugins import Scale
     from facewatchd.store import Store
 
 
-def named(detector: str, encoder: str) -> EngineId:
+def named(detector: str, encoder: str, setup: Setup) -> EngineId:
     """Return the installed engine of these names; PluginError if there is none or they do not fit.
 
     Neither's weights are loaded.
     """
     finds, encodes = plugins.detector(detector), plugins.encoder(encoder)
     plugins.check_together(finds, encodes)
-    return EngineId(detector, encoder, encodes.version)
+    version, _ = plugins.identity(encodes, setup)
+    return EngineId(detector, encoder, version)
 
 
 def configured(settings: Settings) -> EngineId:
     """Return the engine that a new library gets; PluginError as in `named`."""
     engine = settings.engine
-    return named(engine.detector or DEFAULT_DETECTOR, engine.encoder or DEFAULT_ENCODER)
+    detector, encoder = engine.detector or DEFAULT_DETECTOR, engine.encoder or DEFAULT_ENCODER
+    return named(detector, encoder, settings.setup)
 
 
-def check_installed(engine: EngineId, store: Path) -> None:
+def check_installed(engine: EngineId, store: Path, setup: Setup) -> None:
     """Raise PluginError or StoreError when the library's ``engine`` is not installed as it was."""
-    found = named(engine.detector, engine.encoder)
+    found = named(engine.detector, engine.encoder, setup)
     if found != engine:
         raise StoreError(
             f"The faces in {store} were encoded by {engine.encodings}; installed is"
@@ -52,7 +55,7 @@ def scale_of(engine: EngineId, settings: Settings, store: Store) -> Scale:
     They are for the encoder that the configuration names; if it names none, for the one that the
     library began with.
     """
-    scale = plugins.encoder(engine.encoder).scale
+    _, scale = plugins.identity(plugins.encoder(engine.encoder), settings.setup)
     if engine.encoder != (settings.engine.encoder or store.fact("first_encoder")):
         return scale
     return replace(
@@ -75,7 +78,7 @@ def difference(current: EngineId, settings: Settings) -> str | None:
     )
 
 
-def resolve(text: str, current: EngineId) -> EngineId:
+def resolve(text: str, current: EngineId, setup: Setup) -> EngineId:
     """Return the engine that a user means by DETECTOR+ENCODER, or by one of the two names.
 
     The other one is then the library's.  ApiError or PluginError when it is none that can be
@@ -85,7 +88,7 @@ def resolve(text: str, current: EngineId) -> EngineId:
     if not plus:
         detector, encoder = _one_name(text, current)
     try:
-        engine = named(detector, encoder)
+        engine = named(detector, encoder, setup)
     except PluginError as error:
         raise ApiError(error.title, error.remedy) from error
     if engine == current:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from facewatchd.config import Settings
     from facewatchd.pipeline.clock import Clock
-    from facewatchd.pipeline.encoding import Encoding
+    from facewatchd.pipeline.placing import Placing
     from facewatchd.pipeline.publishing import Publishing
     from facewatchd.plugins import Scale
     from facewatchd.store import Store
@@ -53,14 +53,14 @@ class Grouping:
         self,
         settings: Settings,
         store: Store,
-        encoding: Encoding,
+        placing: Placing,
         publishing: Publishing,
         clock: Clock,
         scale: Scale,
     ) -> None:
         self._settings = settings
         self._store = store
-        self._encoding = encoding
+        self._placing = placing
         self._publishing = publishing
         self._clock = clock
         self._scale = scale
@@ -75,7 +75,7 @@ class Grouping:
         self.error: str | None = None
         self._clustered = int(store.fact("clustered_faces") or 0)
         self._first_backlog = store.fact("first_backlog") is None
-        encoding.new_faces = max(0, store.faces.count() - self._clustered)
+        placing.new_faces = max(0, store.faces.count() - self._clustered)
 
     @property
     def running(self) -> bool:
@@ -141,7 +141,7 @@ class Grouping:
             return True
         if self._clock.monotonic() < self._not_before:
             return False
-        if self._first_backlog and not backlog and self._clustered + self._encoding.new_faces:
+        if self._first_backlog and not backlog and self._clustered + self._placing.new_faces:
             return True
         if self._enough_are_new:
             return True
@@ -150,7 +150,7 @@ class Grouping:
     @property
     def _enough_are_new(self) -> bool:
         enough = max(self._settings.recluster.new_faces, GROWTH * self._clustered)
-        return self._encoding.new_faces >= enough
+        return self._placing.new_faces >= enough
 
     def _start(self, *, backlog: bool) -> None:
         self._requested = False
@@ -169,7 +169,7 @@ class Grouping:
             )
         )
         self._run = _Run(
-            child, faces, self._store.faces.count(), self._encoding.new_faces, backlog=backlog
+            child, faces, self._store.faces.count(), self._placing.new_faces, backlog=backlog
         )
 
     def _finish(self, run: _Run) -> None:
@@ -186,7 +186,7 @@ class Grouping:
             with self._store.transaction():
                 self._apply(run.faces, result)
                 self._remember(run, result.seconds)
-            self._encoding.new_faces -= run.new_faces
+            self._placing.new_faces -= run.new_faces
             self._publishing.touch_all()
         else:
             reason = result.reason if isinstance(result, Refused) else run.child.end_in_words()
@@ -218,11 +218,11 @@ class Grouping:
             person = kept.get(label) or self._store.people.create()
             fill(self._store, self._scale, person, faces.ids, faces.encodings, looks)
         self._remove_others(faces, kept)
-        self._encoding.read_looks()
+        self._placing.read_looks()
         self._find_candidates(faces, labels)
         for added in later.values():
             numbers, encodings = zip(*added, strict=True)
-            self._encoding.place(list(numbers), np.stack(encodings))
+            self._placing.place(list(numbers), np.stack(encodings))
         self._store.people.forget_covers()
 
     def _remove_others(self, faces: AllFaces, kept: dict[int, str]) -> None:
@@ -238,7 +238,7 @@ class Grouping:
         doubtful = np.flatnonzero(labels < 0)
         for start in range(0, len(doubtful), _BLOCK):
             block = doubtful[start : start + _BLOCK]
-            found = candidates(faces.encodings[block], self._encoding.looks, self._scale)
+            found = candidates(faces.encodings[block], self._placing.looks, self._scale)
             for face, nearest in zip(faces.ids[block].tolist(), found, strict=True):
                 if nearest:
                     self._store.faces.doubt(face, nearest)

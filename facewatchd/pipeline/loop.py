@@ -22,6 +22,7 @@ from facewatchd.pipeline.engine import (
 )
 from facewatchd.pipeline.grouping import Grouping
 from facewatchd.pipeline.intake import Intake
+from facewatchd.pipeline.placing import Placing
 from facewatchd.pipeline.publishing import Publishing
 from facewatchd.pipeline.space import Space
 from facewatchd.pipeline.switching import Switching
@@ -89,14 +90,14 @@ class Pipeline:
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._publishing = Publishing(settings, self._store, clock, scale)
         self.intake = Intake(settings, self._store, self._publishing, clock, self.wake)
+        self._placing = Placing(self._store, scale, settings.engine.min_quality)
         self._encoding = Encoding(
             self._store,
             Pool(settings.workers, worker_settings(settings, engine), settings.limits.seconds),
             self._publishing,
             clock,
             engine=engine,
-            scale=scale,
-            min_quality=settings.engine.min_quality,
+            placing=self._placing,
             origin=Origin(
                 roots=[os.fsencode(root.path) for root in settings.roots],
                 look_again=self.intake.look_again,
@@ -104,10 +105,16 @@ class Pipeline:
             ),
         )
         self._grouping = Grouping(
-            settings, self._store, self._encoding, self._publishing, clock, scale
+            settings, self._store, self._placing, self._publishing, clock, scale
         )
         self.switching = Switching(
-            settings, self._store, self._encoding, self._grouping, self._publishing, clock
+            settings,
+            self._store,
+            self._encoding,
+            self._placing,
+            grouping=self._grouping,
+            publishing=self._publishing,
+            clock=clock,
         )
         now = clock.monotonic()
         self._timers = {
@@ -288,7 +295,7 @@ class Pipeline:
         grace = self._settings.watching.grace
         with self._store.transaction():
             for photo in self._store.faces.missing_before(self._clock.time() - grace):
-                self._encoding.forget(photo)
+                self._placing.forget(photo)
 
     def _state(self) -> str:
         if self.intake.busy:
@@ -313,7 +320,7 @@ class Pipeline:
             clustered_at=grouping.last,
             clustered_seconds=grouping.last_seconds,
             next_clustering=grouping.next,
-            new_faces=self._encoding.new_faces,
+            new_faces=self._placing.new_faces,
             conflicts=tuple(publishing.conflicts),
             output_error=str(publishing.error) if publishing.error else None,
             paused=self._space.lack,
@@ -327,7 +334,7 @@ def _engine_of(store: Store, settings: Settings) -> EngineId:
     if store.engines.known is None:
         store.found(configured(settings))
     engine = store.engines.current
-    check_installed(engine, store.path)
+    check_installed(engine, store.path, settings.setup)
     sentence = difference(engine, settings)
     if sentence is not None:
         log.warning("%s", sentence)

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from facewatchd.config import Settings
-    from facewatchd.model import EngineId
+    from facewatchd.model import EngineId, Setup
     from facewatchd.pipeline.clock import Clock
     from facewatchd.pipeline.encoding import Encoding
     from facewatchd.pipeline.grouping import Grouping
+    from facewatchd.pipeline.placing import Placing
     from facewatchd.pipeline.publishing import Publishing
     from facewatchd.store import Store
     from facewatchd.store.engines import Switch
@@ -40,6 +41,8 @@ class Switching:
         settings: Settings,
         store: Store,
         encoding: Encoding,
+        placing: Placing,
+        *,
         grouping: Grouping,
         publishing: Publishing,
         clock: Clock,
@@ -47,6 +50,7 @@ class Switching:
         self._settings = settings
         self._store = store
         self._encoding = encoding
+        self._placing = placing
         self._grouping = grouping
         self._publishing = publishing
         self._clock = clock
@@ -66,7 +70,7 @@ class Switching:
                 f"What {self.trial.to.name} would take is being measured.",
                 "Wait until that is done; it takes some seconds.",
             )
-        to = resolve(text, self._store.engines.current)
+        to = resolve(text, self._store.engines.current, self._settings.setup)
         self._settle_trial()
         photos = self._store.engines.sample(PHOTOS, outside=self._outside)
         settings = worker_settings(self._settings, to)
@@ -74,7 +78,7 @@ class Switching:
 
     def begin(self, text: str) -> None:
         """Begin to switch to the engine that ``text`` names; it must have been tried."""
-        to = resolve(text, self._store.engines.current)
+        to = resolve(text, self._store.engines.current, self._settings.setup)
         under_way = self._store.engines.switch
         if under_way is not None:
             raise ApiError(
@@ -100,7 +104,7 @@ class Switching:
     def resume(self) -> None:
         """Go on with a switch that was halted, by the user or for an error."""
         to = self._switch().to
-        if (problem := _problem(to)) is not None:
+        if (problem := _problem(to, self._settings.setup)) is not None:
             raise problem
         with self._store.transaction():
             self._store.engines.halt(None)
@@ -167,8 +171,9 @@ class Switching:
         before = self._store.engines.current
         with self._store.transaction():
             self._store.engines.make_current(to)
-            self._encoding.use(to, scale)
-            adopted = adopt(self._store, self._encoding, anew=True)
+            self._encoding.use(to)
+            self._placing.scale = scale
+            adopted = adopt(self._store, self._placing, anew=True)
             self._grouping.use(scale)
         self._publishing.use(scale)
         self.last = (
@@ -182,13 +187,13 @@ class Switching:
     def _follow(self) -> None:
         """Take over photos that came back after a switch."""
         with self._store.transaction():
-            adopted = adopt(self._store, self._encoding, anew=False)
+            adopted = adopt(self._store, self._placing, anew=False)
         log.info("%d photos follow to %s.", adopted.photos, self._store.engines.current.name)
         self._publishing.touch_all()
 
     def _go_on(self, switch: Switch) -> None:
         """Take up a switch that was under way when the daemon ended."""
-        problem = _problem(switch.to)
+        problem = _problem(switch.to, self._settings.setup)
         if problem is not None and switch.halted is None:
             log.error("The switch to %s is halted: %s", switch.to.name, problem)
             with self._store.transaction():
@@ -218,10 +223,10 @@ class Switching:
         self.trial = None
 
 
-def _problem(to: EngineId) -> FacewatchError | None:
+def _problem(to: EngineId, setup: Setup) -> FacewatchError | None:
     """Return why the engine of a switch cannot be gone on with, None if it can."""
     try:
-        found = named(to.detector, to.encoder)
+        found = named(to.detector, to.encoder, setup)
     except FacewatchError as error:
         return error
     if found == to:

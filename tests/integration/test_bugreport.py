@@ -139,7 +139,9 @@ def test_a_last_status_that_makes_no_sense_is_left_out(tmp_path: Path, content: 
 
 
 def test_a_last_status_of_another_shape_is_taken_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "status.json").write_text(json.dumps({"time": 1, "pid": "Grandma", NAME: [NAME, 3]}))
+    (tmp_path / "status.json").write_text(
+        json.dumps({"time": 1, "pid": "Grandma", NAME: [NAME, 3]})
+    )
     made = report(tmp_path)
     assert made["status"] == {"time": 1, "pid": "…", "…": ["…", 3]}
 

@@ -35,6 +35,7 @@ from facewatchd.model import (
     Task,
 )
 from facewatchd.pipeline.encoding import REST, TRIES, YOUNG, Encoding, Origin
+from facewatchd.pipeline.placing import Placing
 from facewatchd.pipeline.publishing import Publishing
 from facewatchd.pool import Outcome
 from facewatchd.store import Store, reading
@@ -107,14 +108,14 @@ class Bench:
         self.again: list[bytes] = []
         self.hanging: list[bytes] = []
         self.publishing = Publishing(settings, store, self.clock, SCALE)
+        self.placing = Placing(store, SCALE, 0.3)
         self.encoding = Encoding(
             store,
             self.pool,  # type: ignore[arg-type]  # all of the pool that Encoding uses
             self.publishing,
             self.clock,
             engine=ENGINE,
-            scale=SCALE,
-            min_quality=0.3,
+            placing=self.placing,
             origin=Origin([ROOT, OTHER_ROOT], self.again.append, self.hanging.append),
         )
 
@@ -200,7 +201,7 @@ def person_at(bench: Bench, *centroid: float) -> str:
     person = bench.store.people.create()
     look = Look(bench.store.people.add_look(person), person, np.array(centroid), 3, 0.01)
     bench.store.people.save_look(look)
-    bench.encoding.looks.put(look)
+    bench.placing.looks.put(look)
     return person
 
 
@@ -266,7 +267,7 @@ def test_a_face_joins_its_person_and_moves_the_look(bench: Bench) -> None:
     (stored,) = bench.store.people.looks()
     assert stored.count == 4
     assert stored.centroid.tolist() == pytest.approx([0.05, 0.0])
-    assert bench.encoding.looks[look].count == 4
+    assert bench.placing.looks[look].count == 4
 
 
 def test_a_face_below_the_quality_gate_is_kept_and_given_to_nobody(bench: Bench) -> None:
@@ -313,13 +314,13 @@ def test_forgetting_the_last_photo_of_a_person_forgets_the_person(bench: Bench) 
     person = bench.store.people.create()
     look = Look(bench.store.people.add_look(person), person, np.zeros(2), 1, 0.0)
     bench.store.people.save_look(look)
-    bench.encoding.looks.put(look)
+    bench.placing.looks.put(look)
     bench.store.faces.give(face, look.id, 1.0)
-    bench.encoding.forget(photo)
+    bench.placing.forget(photo)
     assert bench.store.faces.count() == 0
     assert person not in {each.person for each in bench.store.people.looks()}
-    assert look.id not in bench.encoding.looks
-    assert len(bench.encoding.looks) == 1
+    assert look.id not in bench.placing.looks
+    assert len(bench.placing.looks) == 1
 
 
 def test_a_copy_in_any_format_is_known_before_it_is_decoded(bench: Bench) -> None:
@@ -389,7 +390,7 @@ def test_a_photo_without_faces_is_read_anew_when_it_was_lying_on_its_side(bench:
     bench.finish(b"picture", (0.0, 0.0), content=b"turned", orientation=6)
     assert bench.file(b"/p/a.jpg").photo == photo
     assert bench.boxes(b"/p/a.jpg") == [[0, 0, 1, 1]]
-    assert bench.encoding.new_faces == 1
+    assert bench.placing.new_faces == 1
     bench.add_file(b"a.jpg")
     bench.reading()
     assert not bench.hash(b"picture", b"turned back", orientation=1)

@@ -61,13 +61,13 @@ def test_faces_below_the_quality_gate_belong_to_nobody(tmp_path: Path) -> None:
         library.recluster()
         assert None not in {library.person_of(photo) for photo in poor + clear}
     with closing(Library(tmp_path, engine={"min_quality": 0.3})) as library:
-        assert library.encoding.new_faces == 0
+        assert library.placing.new_faces == 0
         library.recluster()
         assert {library.person_of(photo) for photo in poor} == {None}
         assert len({library.person_of(photo) for photo in clear} - {None}) == 1
         assert library.store.faces.count() == 6
     with closing(Library(tmp_path, engine={"min_quality": 0.3})) as library:
-        assert library.encoding.new_faces == 0
+        assert library.placing.new_faces == 0
 
 
 def test_a_face_alone_is_doubtful_and_knows_whom_it_may_be(library: Library) -> None:
@@ -121,7 +121,7 @@ def test_photos_that_come_during_a_run_are_assigned_to_its_result(library: Libra
     assert library.person_of(stranger) is None
     (look,) = library.store.people.looks()
     assert look.count == 4
-    assert library.encoding.new_faces == 2
+    assert library.placing.new_faces == 2
 
 
 def test_the_first_run_comes_when_the_first_backlog_ends(library: Library) -> None:
@@ -191,6 +191,6 @@ def test_what_was_clustered_is_known_after_a_restart(tmp_path: Path) -> None:
         last = library.grouping.last
     with closing(Library(tmp_path)) as again:
         assert again.grouping.last == last
-        assert again.encoding.new_faces == 1
+        assert again.placing.new_faces == 1
         again.grouping.step(backlog=False)
         assert not again.grouping.running

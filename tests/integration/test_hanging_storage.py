@@ -17,6 +17,7 @@ from facewatchd.config import load
 from facewatchd.model import FileStat, FileState, Setup, WorkerSettings
 from facewatchd.pipeline.clock import SystemClock
 from facewatchd.pipeline.encoding import Encoding, Origin
+from facewatchd.pipeline.placing import Placing
 from facewatchd.pipeline.publishing import Publishing
 from facewatchd.pool import Pool
 from facewatchd.store import Store
@@ -89,8 +90,7 @@ class Bench:
             Publishing(settings, self.store, self.clock, SCALE),
             self.clock,
             engine=ENGINE,
-            scale=SCALE,
-            min_quality=0.0,
+            placing=Placing(self.store, SCALE, 0.0),
             origin=Origin(roots, lambda _: None, self.hanging.append),
         )
 

@@ -11,7 +11,16 @@ import pytest
 
 from facewatchd.config import load
 from facewatchd.errors import ApiError, PluginError, StoreError
-from facewatchd.model import Box, CaptureDate, DateSource, EngineId, Face, PhotoResult, Quality
+from facewatchd.model import (
+    Box,
+    CaptureDate,
+    DateSource,
+    EngineId,
+    Face,
+    PhotoResult,
+    Quality,
+    Setup,
+)
 from facewatchd.pipeline.adopting import Adopted, adopt
 from facewatchd.pipeline.engine import check_installed, difference, resolve, scale_of
 from facewatchd.plugins import Scale
@@ -58,8 +67,8 @@ def switch(library: Library) -> Adopted:
     """Do what the switch does when all is read."""
     with library.store.transaction():
         library.store.engines.make_current(OTHER)
-        library.encoding.use(OTHER, OTHER_SCALE)
-        adopted = adopt(library.store, library.encoding, anew=True)
+        library.placing.scale = OTHER_SCALE
+        adopted = adopt(library.store, library.placing, anew=True)
     library.grouping.use(OTHER_SCALE)
     library.publishing.use(OTHER_SCALE)
     return adopted
@@ -163,7 +172,7 @@ def test_a_photo_that_comes_back_follows_with_its_person(library: Library) -> No
     for photo in bob:
         read_again(library, photo, (FIRST, NEW_B))
     with library.store.transaction():
-        assert adopt(library.store, library.encoding, anew=False) == (4, 4, 0, 0)
+        assert adopt(library.store, library.placing, anew=False) == (4, 4, 0, 0)
     assert {photo: library.person_of(photo) for photo in ann + bob} == before
     assert [len(library.store.people.looks_of(p)) for p in set(before.values()) if p] == [1, 1]
     assert library.store.faces.all().encodings.shape == (8, 3)
@@ -268,20 +277,20 @@ def test_one_name_stands_for_a_detector_or_an_encoder(monkeypatch: pytest.Monkey
     plugins = str(__file__).replace("integration/test_switching.py", "plugins")
     monkeypatch.syspath_prepend(plugins)
     current = EngineId("hog", "dlib", "1")
-    assert resolve("tiny", current) == EngineId("hog", "tiny", "1")
-    assert resolve("hog+tiny", current) == EngineId("hog", "tiny", "1")
-    assert resolve("rogue", current) == EngineId("rogue", "dlib", "1")
+    assert resolve("tiny", current, Setup()) == EngineId("hog", "tiny", "1")
+    assert resolve("hog+tiny", current, Setup()) == EngineId("hog", "tiny", "1")
+    assert resolve("rogue", current, Setup()) == EngineId("rogue", "dlib", "1")
     with pytest.raises(ApiError, match=r"encoded by hog\+dlib already"):
-        resolve("hog", current)
+        resolve("hog", current, Setup())
     with pytest.raises(ApiError, match="no encoder named 'nobody'"):
-        resolve("nobody", current)
+        resolve("nobody", current, Setup())
 
 
 def test_a_library_whose_engine_is_not_installed_is_an_error_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(PluginError, match="no encoder named 'gone'"):
-        check_installed(EngineId("hog", "gone", "1"), tmp_path)
+        check_installed(EngineId("hog", "gone", "1"), tmp_path, Setup())
     with pytest.raises(StoreError, match=r"encoded by dlib/0; installed is dlib/1"):
-        check_installed(EngineId("hog", "dlib", "0"), tmp_path)
+        check_installed(EngineId("hog", "dlib", "0"), tmp_path, Setup())
 
 
 def test_a_library_with_a_scale_of_cosines_is_clustered_by_it(tmp_path: Path) -> None:
@@ -289,7 +298,7 @@ def test_a_library_with_a_scale_of_cosines_is_clustered_by_it(tmp_path: Path) ->
         library.engine = OTHER
         library.store.engines.make_current(OTHER)
         scale = replace(OTHER_SCALE, eps=0.5, merge=0.6)
-        library.encoding.use(OTHER, scale)
+        library.placing.scale = scale
         library.grouping.use(scale)
         angles = [0.0, 0.1, 0.2, 1.5, 1.6, 0.8]  # radians: two groups, and one at cosine 0.76
         photos = [library.add((float(np.cos(a)), float(np.sin(a)))) for a in angles]

@@ -21,6 +21,7 @@ from facewatchd.model import (
 )
 from facewatchd.pipeline.encoding import Encoding, Origin
 from facewatchd.pipeline.grouping import Grouping
+from facewatchd.pipeline.placing import Placing
 from facewatchd.pipeline.publishing import Publishing
 from facewatchd.plugins import Scale
 from facewatchd.store import Store
@@ -72,18 +73,18 @@ class Library:
         self.store = Store(folder / "store.db", ENGINE)
         self.clock = InventedClock()
         self.publishing = Publishing(self.settings, self.store, self.clock, SCALE)
+        self.placing = Placing(self.store, SCALE, self.settings.engine.min_quality)
         self.encoding = Encoding(
             self.store,
             NoPool(),  # type: ignore[arg-type]  # nothing is read here
             self.publishing,
             self.clock,
             engine=ENGINE,
-            scale=SCALE,
-            min_quality=self.settings.engine.min_quality,
+            placing=self.placing,
             origin=Origin([bytes(folder / "photos")], lambda _: None, lambda _: None),
         )
         self.grouping = Grouping(
-            self.settings, self.store, self.encoding, self.publishing, self.clock, SCALE
+            self.settings, self.store, self.placing, self.publishing, self.clock, SCALE
         )
         self.photos = folder / "photos"
         self._number = 0
@@ -115,8 +116,8 @@ class Library:
                 FileStat(path, 1, 1, self._number), FileState.DONE, 0.0, photo=photo
             )
             if ids:
-                self.encoding.place(ids, np.stack([face.encoding for face in faces]))
-        self.encoding.new_faces += len(ids)
+                self.placing.place(ids, np.stack([face.encoding for face in faces]))
+        self.placing.new_faces += len(ids)
         self.publishing.touch(self.store.faces.people_near(photo))
         return photo
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _SECONDS = 600.0
+_NETWORK = 0.666  # GFLOP for one face: twice the products in the convolutions of dlib_graphs.py
 _SAMPLED_EVERY = 0.05
 
 
@@ -113,9 +114,15 @@ def against_dlib(photos: Path, lfw: int, rounds: int) -> dict[str, Any]:
         lambda: [cnn.detect(pixels) for pixels in scaled],
         1,
     )
-    return {
+    encoded = {
         "encode, one face a photo (LFW)": compare(singles),
         "encode, group photos": compare(together),
+    }
+    for measured in encoded.values():
+        measured["ours, GFLOP/s"] = _NETWORK / (measured["ours, ms a face"] / 1000)
+    return {
+        "a plain matrix product, GFLOP/s": _matrix_product(),
+        **encoded,
         "cnn, group photos at 800 pixels": {
             "photos": len(scaled),
             "dlib, s a photo": dlibs / len(scaled),
@@ -123,6 +130,16 @@ def against_dlib(photos: Path, lfw: int, rounds: int) -> dict[str, Any]:
             "ratio": dlibs / own,
         },
     }
+
+
+def _matrix_product() -> float:
+    """Return what this core reaches in the product of two float32 matrices, in GFLOP a second."""
+    import numpy as np  # noqa: PLC0415 - the number of threads is set before
+
+    size = 1536
+    left, right = np.ones((2, size, size), np.float32)
+    best = min(turns(lambda: left @ right, lambda: right @ left, 5))
+    return 2 * size**3 / best / 1e9
 
 
 def _reduced(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -147,7 +164,7 @@ def workers(folders: list[Path]) -> dict[str, Any]:
     through_workers(chosen[:2], settings, 1, _SECONDS)  # files and libraries into the page cache
     for size in (1, 2):
         with _Memory() as memory:
-            first, whole, read = through_workers(chosen, settings, size, _SECONDS)
+            first, whole, read, _ = through_workers(chosen, settings, size, _SECONDS)
         rates.append((len(chosen) - size) / (whole - first))
         report[f"{size} worker(s)"] = {
             "photos": len(read),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, cast
 
-from facewatchd.errors import PluginError
+from facewatchd.errors import FacewatchError, PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Number = TypeVar("Number", float, "NDArray[np.float64]")
 
+_REPORT = "Report it to the author of the plugin, or name another one in the configuration."
 PROTOCOL = 1  # the version of the protocols below; a plugin says for which it was written
 
 
@@ -201,10 +202,23 @@ def identity(encoder: type[Encoder], setup: Setup) -> tuple[str, Scale]:
     An encoder whose weights the user brings says so by a class method ``identify`` that takes
     ``setup`` and returns both, without loading the weights; all others have them as attributes.
     """
-    identify = getattr(encoder, "identify", None)
-    if identify is None:
-        return encoder.version, encoder.scale
-    return cast("tuple[str, Scale]", identify(setup))
+    identify = getattr(encoder, "identify", lambda _: (encoder.version, encoder.scale))
+    try:
+        version, scale = identify(setup)
+    except FacewatchError:
+        raise
+    except Exception as cause:  # a plugin's own code runs here, and may raise anything
+        raise PluginError(
+            f"The encoder {encoder.name!r} cannot say its version: {type(cause).__name__}: {cause}",
+            _REPORT,
+        ) from cause
+    if not (isinstance(version, str) and isinstance(scale, Scale)) or "/" in version:
+        raise PluginError(
+            f"The encoder {encoder.name!r} says the version {version!r} and the scale {scale!r},"
+            " which must be a text without a slash and a Scale.",
+            _REPORT,
+        )
+    return version, scale
 
 
 def check_together(detector: type[Detector], encoder: type[Encoder]) -> None:

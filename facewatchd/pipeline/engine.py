@@ -45,7 +45,8 @@ def check_installed(engine: EngineId, store: Path, setup: Setup) -> None:
         raise StoreError(
             f"The faces in {store} were encoded by {engine.encodings}; installed is"
             f" {found.encodings}, whose encodings cannot be compared with them.",
-            f"Install the version of the encoder {engine.encoder!r} that has {engine.encodings}.",
+            f"Put back the weights, or install the version of the encoder, that {engine.encodings}"
+            " was made with. Then, to change: facewatchctl engine switch",
         )
 
 
@@ -53,9 +54,11 @@ def scale_of(engine: EngineId, settings: Settings, store: Store) -> Scale:
     """Return the similarity scale of ``engine``, with the user's thresholds if they are for it.
 
     They are for the encoder that the configuration names; if it names none, for the one that the
-    library began with.
+    library began with.  StoreError when the library's encodings are of other dimensions.
     """
     _, scale = plugins.identity(plugins.encoder(engine.encoder), settings.setup)
+    if engine == store.engines.known:
+        _check_dimensions(engine, scale, store)
     if engine.encoder != (settings.engine.encoder or store.fact("first_encoder")):
         return scale
     return replace(
@@ -64,6 +67,16 @@ def scale_of(engine: EngineId, settings: Settings, store: Store) -> Scale:
         eps=settings.recluster.eps or scale.eps,
         merge=settings.recluster.merge or scale.merge,
     )
+
+
+def _check_dimensions(engine: EngineId, scale: Scale, store: Store) -> None:
+    stored = store.faces.dimensions()
+    if stored not in {None, scale.dimensions}:
+        raise StoreError(
+            f"The faces in {store.path} were encoded as {stored} numbers each; the encoder"
+            f" {engine.encoder!r} that is installed gives {scale.dimensions}.",
+            f"Put back the weights or the plugin that {engine.encodings} was at that time.",
+        )
 
 
 def difference(current: EngineId, settings: Settings) -> str | None:

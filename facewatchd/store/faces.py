@@ -237,6 +237,13 @@ class Faces:
         """Return how many faces there are."""
         return int(self._db.execute("SELECT count(*) FROM faces").fetchone()[0])
 
+    def dimensions(self) -> int | None:
+        """Return how many numbers an encoding by the library's engine has, None without any."""
+        row = self._db.execute(
+            f"SELECT length(encoding) / 4 FROM faces WHERE {_COMPARABLE} LIMIT 1"
+        ).fetchone()
+        return row[0] if row else None
+
     def all(self, min_quality: float = 0.0) -> AllFaces:
         """Return every face of at least that quality by the library's engine.
 

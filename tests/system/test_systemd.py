@@ -188,6 +188,9 @@ def test_the_service_starts_sorts_real_photos_and_stops(machine: Machine) -> Non
     assert len([link for link in links if link.is_symlink()]) >= 25
     assert machine.run("find", OUTPUT, "-xtype", "l") == "", "some links lead nowhere"
     assert oct(machine.path(Path("/var/lib/facewatchd")).stat().st_mode & 0o777) == "0o700"
+    cache = machine.path(Path("/var/cache/facewatchd"))
+    assert oct(cache.stat().st_mode & 0o777) == "0o700"
+    assert {oct(kept.stat().st_mode & 0o777) for kept in cache.rglob("*.*")} == {"0o600"}
 
     started = time.monotonic()
     machine.run("systemctl", "stop", "facewatchd")

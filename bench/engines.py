@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _SECONDS = 600.0
-_NETWORK = 0.666  # GFLOP for one face: twice the products in the convolutions of dlib_graphs.py
+_NETWORK = 0.509  # GFLOP for one face: twice the products in the convolutions of dlib_graphs.py
 _SAMPLED_EVERY = 0.05
 
 

@@ -63,9 +63,9 @@ def test_the_pose_is_how_far_the_nose_is_from_the_middle_however_the_head_lies(
 ) -> None:
     picture = checked(100, 4)
     assert quality(picture, turned(degrees, nose=0)).pose == pytest.approx(1)
-    assert quality(picture, turned(degrees, nose=0.25)).pose == pytest.approx(0.5)
-    assert quality(picture, turned(degrees, nose=-0.25)).pose == pytest.approx(0.5)
-    assert quality(picture, turned(degrees, nose=0.8)).pose == 0
+    assert quality(picture, turned(degrees, nose=0.5)).pose == pytest.approx(0.5)
+    assert quality(picture, turned(degrees, nose=-0.5)).pose == pytest.approx(0.5)
+    assert quality(picture, turned(degrees, nose=1.5)).pose == pytest.approx(0.25)
 
 
 def test_eyes_in_one_place_are_no_face_that_looks_here() -> None:

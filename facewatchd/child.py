@@ -129,6 +129,7 @@ def main(module: str, fd: str, parent: str, *args: str) -> None:
 
 def _environment(threads: int | None) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in _FOR_THE_DAEMON_ONLY}
+    kept["ORT_DISABLE_TELEMETRY"] = "1"  # whoever loads ONNX Runtime there, a plugin too
     if threads is not None:
         kept |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
     return kept

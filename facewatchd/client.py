@@ -13,6 +13,7 @@ from urllib.parse import quote
 from facewatchd.errors import ApiError, Exit, FacewatchError, NotFoundError, NotRunningError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 _T = TypeVar("_T")
@@ -56,7 +57,7 @@ class Client:
         return self._ask(dict, "GET", f"/v1/why?path={quote(path, safe='/')}")
 
     def retry(self) -> int:
-        """Have every failed file tried again and return how many there are."""
+        """Have all that could not be read tried again and return how many there are."""
         return int(self._ask(dict, "POST", "/v1/retry")["queued"])
 
     def scan(self, accept: bytes | None = None) -> None:
@@ -88,9 +89,10 @@ class Client:
         """Halt the switch of the engine."""
         self._ask(dict, "POST", "/v1/engine/pause")
 
-    def resume_switch(self) -> None:
-        """Go on with the switch of the engine."""
-        self._ask(dict, "POST", "/v1/engine/resume")
+    def resume_switch(self, without: Iterable[str] = ()) -> None:
+        """Go on with the switch of the engine; ``without`` what "failed", the "rest", or both."""
+        words = quote(",".join(without), safe=",")
+        self._ask(dict, "POST", "/v1/engine/resume" + (f"?without={words}" if words else ""))
 
     def abort_switch(self) -> None:
         """Drop the switch of the engine and what it has found."""

@@ -115,6 +115,7 @@ class Engine(_Section):
     hardware: Literal["auto", "cpu", "cuda", "openvino", "coreml"] = "cpu"
     models: AbsolutePath | None = None
     cache: AbsolutePath | None = None
+    pack: str | None = None
 
 
 class Recluster(_Section):
@@ -188,6 +189,7 @@ class Settings(_Section):
             hardware=engine.hardware,
             models=self.models,
             cache=engine.cache or default_cache(),
+            pack=engine.pack,
         )
 
     @property

@@ -86,7 +86,7 @@ def run(settings: Settings, stops: Callable[[Pipeline], list[int]]) -> None:
     service = Service()
     with contextlib.ExitStack() as stack:
         stack.enter_context(_locked_state(settings))
-        pipeline = Pipeline(settings, SystemClock())
+        pipeline = Pipeline(settings, SystemClock(), service.watchdog)
         stack.callback(pipeline.close)
         stop = stops(pipeline)
         pipeline.start(lambda: stop)

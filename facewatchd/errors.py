@@ -61,6 +61,16 @@ class PluginError(FacewatchError):
     exit_code = Exit.CONFIG
 
 
+class LoadError(FacewatchError):
+    """A worker cannot load its engines; when only memory or time was short, a restart may help."""
+
+    exit_code = Exit.CONFIG
+
+    def __init__(self, title: str, remedy: str, exit_code: Exit = Exit.CONFIG) -> None:
+        super().__init__(title, remedy)
+        self.exit_code = exit_code
+
+
 class RootError(FacewatchError):
     """No watched root can be read; when a disk is mounted later, a restart helps."""
 

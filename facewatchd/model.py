@@ -203,7 +203,7 @@ class Setup:
     the side, in pixels of the scaled picture, of the smallest face that is looked for.
     ``hardware``: a key of `engines.session.PROVIDERS`, or auto.  ``models``: the folder with the
     weights that the user fetched.  ``cache``: the folder for converted models; None: they are kept
-    in memory only.
+    in memory only.  ``pack``: the name of the pack in ``models``; None: the only one there.
     """
 
     longest_side: int = 1600
@@ -211,6 +211,7 @@ class Setup:
     hardware: str = "cpu"
     models: Path = Path("models")
     cache: Path | None = None
+    pack: str | None = None
 
 
 # Tasks: what the pool asks a worker, one at a time, and what the worker answers.
@@ -265,8 +266,8 @@ class ReadPhoto:
 class ReadAgain:
     """Read the known photo ``photo`` by the last engine of the worker, from one of its files.
 
-    Answered by PhotoReadAgain, PhotoFailed, PhotoUnsupported, or PhotoChanged when the file does
-    not show the picture ``hash`` any more.
+    Answered by PhotoReadAgain, PhotoUnsupported, PhotoFailed (also when the file is unchanged and
+    does not show the picture ``hash``), or PhotoChanged when it is not what the walk saw.
     """
 
     photo: int

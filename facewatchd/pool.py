@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from facewatchd.child import Child
-from facewatchd.errors import FacewatchError, PluginError
+from facewatchd.config import DEFAULT_DETECTOR, DEFAULT_ENCODER
+from facewatchd.errors import Exit, LoadError
 from facewatchd.model import Answer, Hashed, Lost, NotReady, Ready, Stuck, Task, WorkerSettings
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class Pool:
     def step(self, now: float) -> list[Outcome]:
         """Read what has arrived, enforce limits, end idle workers; return what became of tasks.
 
-        PluginError when a worker cannot load its engine: no other worker could.
+        LoadError when a worker cannot load its engine: no other worker could.
         """
         self._now = now
         for worker in list(self._workers):
@@ -142,6 +143,8 @@ class Pool:
         for worker in list(self._workers):
             self._end(worker, kill=True)
         unstarted, self._unstarted = self._unstarted, []
+        # Who hashed a photo is gone; what has come to its end is still to be told.
+        self._outcomes = [one for one in self._outcomes if not isinstance(one.answer, Hashed)]
         return tasks + unstarted
 
     def close(self, seconds: float = _ABANDONED_AFTER) -> None:
@@ -182,7 +185,7 @@ class Pool:
     def _take(self, worker: _Worker, message: Answer | Ready | NotReady) -> list[Outcome]:
         if isinstance(message, NotReady):
             self._give_up(worker)
-            raise PluginError(message.title, message.remedy)
+            raise LoadError(message.title, message.remedy)
         if isinstance(message, Ready):
             worker.ready, worker.since = True, self._now
             return []
@@ -219,15 +222,16 @@ class Pool:
         self._end(worker, kill=True)
         return [] if worker.task is None else [Outcome(worker.task, Lost(reason))]
 
-    def _no_start(self, how: str) -> FacewatchError:
+    def _no_start(self, how: str) -> LoadError:
         names = (f"detector {d!r} and encoder {e!r}" for d, e in self._settings.engines)
         title = f"A worker {how} while it loaded {', '.join(names)}."
         if _KILLED_BY_KERNEL in how or "not ready" in how:
-            return FacewatchError(title, "Free some memory or load, then start facewatchd again.")
-        return PluginError(
+            return LoadError(title, "Free some memory or load, then try again.", Exit.FAILED)
+        return LoadError(
             title,
-            "Its last words are in the log. SIGILL means that this build of dlib needs a newer "
-            "processor: build dlib from source (pip install --no-binary :all: dlib).",
+            "Its last words are in the log. SIGILL means that a library of it needs a newer"
+            " processor: facewatchctl doctor tells which. The default engine"
+            f" ({DEFAULT_DETECTOR}+{DEFAULT_ENCODER}) needs numpy and ONNX Runtime alone.",
         )
 
     def _give_up(self, worker: _Worker) -> None:

@@ -25,7 +25,7 @@ from facewatchd.api.shapes import (
 from facewatchd.errors import ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 API_VERSION = "1"
 
@@ -57,7 +57,7 @@ class Control(Protocol):
         ...
 
     def retry(self) -> int:
-        """Queue every failed file again and return how many there were."""
+        """Queue again what could not be read, and return how many there were."""
         ...
 
     def why(self, path: bytes) -> dict[str, Any]:
@@ -92,8 +92,8 @@ class Control(Protocol):
         """Halt the switch; this and the next two raise ApiError when there is none."""
         ...
 
-    def resume_switch(self) -> None:
-        """Go on with it."""
+    def resume_switch(self, without: Collection[str] = ()) -> None:
+        """Go on with it; ``without`` "failed" photos, without the "rest" that is away, or both."""
         ...
 
     def abort_switch(self) -> None:
@@ -124,6 +124,16 @@ class Query:
         if not (text := self._one(name)):
             raise ApiError(f"The parameter {name} is missing.", "See /v1/openapi.json.")
         return text
+
+    def words(self, name: str, allowed: Collection[str]) -> list[str]:
+        """Return the words of the parameter ``name``, with commas between, all of ``allowed``."""
+        words = [word for word in (self._one(name) or "").split(",") if word]
+        if not set(words) <= set(allowed):
+            raise ApiError(
+                f"The parameter {name} is {','.join(words)!r}.",
+                f"Give one or more of {', '.join(allowed)}.",
+            )
+        return sorted(set(words))
 
     def limit(self) -> int:
         """Return the parameter ``limit``, 1 to 100,000, 100 by default."""
@@ -173,8 +183,8 @@ def _pause(control: Control, _: Query) -> dict[str, Any]:
     return {}
 
 
-def _resume(control: Control, _: Query) -> dict[str, Any]:
-    control.resume_switch()
+def _resume(control: Control, query: Query) -> dict[str, Any]:
+    control.resume_switch(query.words("without", ("failed", "rest")))
     return {}
 
 
@@ -194,7 +204,7 @@ ROUTES = (
              lambda control, query: control.errors(query.limit()), LIMIT),
     ApiRoute("GET", "/v1/find", "Who is in a photo", FOUND,
              lambda control, query: control.find(query.path()), {"path": TEXT}),
-    ApiRoute("POST", "/v1/retry", "Queue every failed file again", shape(queued=INT),
+    ApiRoute("POST", "/v1/retry", "Queue again what could not be read", shape(queued=INT),
              lambda control, _: {"queued": control.retry()}, {}),
     ApiRoute("GET", "/v1/why", "Why a file is, or is not, in a person's folder", WHY,
              lambda control, query: control.why(query.path()), {"path": TEXT}),
@@ -208,7 +218,9 @@ ROUTES = (
     ApiRoute("POST", "/v1/engine/switch", "Go over to another engine", shape(),
              _switch, {"engine": TEXT}),
     ApiRoute("POST", "/v1/engine/pause", "Halt the switch of the engine", shape(), _pause, {}),
-    ApiRoute("POST", "/v1/engine/resume", "Go on with the switch", shape(), _resume, {}),
+    ApiRoute("POST", "/v1/engine/resume", "Go on with the switch", shape(), _resume,
+             {"without": {"type": "string", "pattern": "^((failed|rest)(,(failed|rest))*)?$",
+                          "default": ""}}),
     ApiRoute("POST", "/v1/engine/abort", "Drop the switch and what it found", shape(), _abort, {}),
     ApiRoute("GET", "/v1/openapi.json", "This description", {"type": "object"},
              lambda *_: openapi(), {}),

@@ -68,12 +68,15 @@ _SWITCH = shape(
     halted=maybe(TEXT),
     done=INT,
     total=INT,
+    away=INT,
+    waits_until=maybe(NUMBER),
     seconds_left=maybe(NUMBER),
 )
 _ENGINE = shape(
     name=TEXT,
     note=maybe(TEXT),
     waiting=INT,
+    unreadable=INT,
     last=maybe(TEXT),
     switch=maybe(_SWITCH),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from functools import wraps
@@ -18,6 +19,7 @@ from rich.progress import TransferSpeedColumn as SpeedColumn
 from facewatchd import config
 from facewatchd.batch.findings import tell
 from facewatchd.doctor import examination, weights
+from facewatchd.engines.listing import unreadable
 from facewatchd.errors import FacewatchError
 from facewatchd.models import carried, known
 from facewatchd.models.fetch import fetch as fetch_model
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     P = ParamSpec("P")
 
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _config = click.option("--config", "path", type=click.Path(path_type=Path))
 _json = click.option("--json", "as_json", is_flag=True)
 
@@ -81,13 +84,18 @@ def list_(path: Path | None, *, as_json: bool) -> None:
 def fetch(name: str, path: Path | None, source: str | None, *, accepted: bool) -> None:
     """Fetch NAME, once its licence is accepted."""
     model, folder = known.model(name), _folder(path)
+    if source is not None and "://" in source and not _ADDRESS.match(source):
+        raise FacewatchError(
+            f"{source} is no address to fetch from: only http:// and https:// can be.",
+            "Download it by other means, and name the file that came: --from FILE",
+        )
     if _is_sound(model, folder):
         click.echo(f"{name} is there already: {folder.path}")
         return
     _present(model, source)
     if not accepted:
         _ask_for_acceptance(model)
-    if source is None or re.match(r"https?://", source):
+    if source is None or "://" in source:
         with _shown_progress() as progress:
             task = progress.add_task(name, total=model.download.size)
             words = fetch_model(
@@ -101,6 +109,8 @@ def fetch(name: str, path: Path | None, source: str | None, *, accepted: bool) -
     places = ", ".join(model.places)
     click.echo(f"{name} is in place: {printable(places)} in {printable(str(folder.path))}.")
     click.echo(printable(words))
+    if os.geteuid() == 0:
+        click.echo("Only root can read it: another user's daemon could not.")
 
 
 @models.command()
@@ -117,8 +127,10 @@ def _folder(path: Path | None) -> Folder:
     """Return the model folder of the configuration; without one, that of a daemon without one."""
     file = path or config.find_config()
     if file is None:
-        return Folder(config.default_state() / "models")
-    return Folder(examination.load(file).models)
+        state = config.default_state()
+        return Folder(state / "models", state)
+    settings = examination.load(file)
+    return Folder(settings.models, settings.state)
 
 
 def _row(listed: Listed) -> tuple[str, ...]:
@@ -128,9 +140,12 @@ def _row(listed: Listed) -> tuple[str, ...]:
 
 def _is_sound(model: Model, folder: Folder) -> bool:
     expected = folder.expected(model)
-    return folder.has(model) and all(
-        sha256_of(folder.path / place) == digest for place, digest in expected.items()
-    )
+    try:
+        return folder.has(model) and all(
+            sha256_of(folder.path / place) == digest for place, digest in expected.items()
+        )
+    except OSError as error:
+        raise unreadable(Path(error.filename), error) from error
 
 
 def _present(model: Model, source: str | None) -> None:
@@ -157,11 +172,14 @@ def _ask_for_acceptance(model: Model) -> None:
 
 
 def _from_file(model: Model, folder: Folder, file: Path) -> str:
-    if not file.is_file():
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
         raise FacewatchError(
-            f"There is no file {file}.",
+            f"There is no file {file}." if missing else f"{file} cannot be read: {error.strerror}.",
             f"Name the file that {model.address} serves, or an address that begins with https://.",
-        )
+        ) from error
     check_download(model, file)
     return install(model, folder, file)
 

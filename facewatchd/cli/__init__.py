@@ -189,10 +189,10 @@ def why(place: Where, *, path: bytes, as_json: bool) -> None:
 @main.command()
 @click.pass_obj
 def retry(place: Where) -> None:
-    """Try all failed files again."""
+    """Try again all that could not be read, also when an engine was switched to."""
     client = place.client()
     queued = client.retry()
-    click.echo(f"{render.count(queued, 'failed file')} will be tried again.")
+    click.echo(f"{render.count(queued, 'failed photo')} will be tried again.")
 
 
 @main.command()

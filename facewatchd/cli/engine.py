@@ -66,10 +66,16 @@ def pause(place: Where) -> None:
 
 
 @engine.command()
+@click.option("--without-failed", is_flag=True, help="Do it without photos that cannot be read.")
+@click.option("--without-the-rest", is_flag=True, help="Do not wait for photos that are away.")
 @click.pass_obj
-def resume(place: Where) -> None:
-    """Go on with a switch that was paused or that an error has halted."""
-    place.client().resume_switch()
+def resume(place: Where, *, without_failed: bool, without_the_rest: bool) -> None:
+    """Go on with a switch that was paused or that an error has halted.
+
+    What could not be read is tried again, unless it is to be done without that.
+    """
+    given = {"failed": without_failed, "rest": without_the_rest}
+    place.client().resume_switch([name for name, wanted in given.items() if wanted])
     click.echo("It goes on; see: facewatchctl engine status")
 
 

@@ -63,6 +63,7 @@ def examine(settings: Settings | None, patience: float = PATIENCE) -> Iterator[F
             yield checked.finding
         yield storage.output(settings, patience)
         yield from storage.state(settings, mounts, patience)
+        yield storage.cache(settings, patience)
         yield storage.socket(settings)
         yield hardware(settings.engine, _LOADING)
         yield limits.engine(settings.engine, settings.setup, _LOADING)

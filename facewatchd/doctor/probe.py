@@ -9,6 +9,7 @@ import errno
 import os
 import tempfile
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from facewatchd.child import Child
@@ -103,19 +104,22 @@ def folder(path: bytes, *, links: bool) -> FolderSeen:
 
 
 def engines(detector: str, encoder: str, setup: Setup) -> EnginesSeen:
-    """Load the engine, weights and all, and have it look at an empty picture."""
+    """Load the engine, weights and all, and have it look at an empty picture.
+
+    Nothing is kept: root, who may ask, would make a cache that the daemon cannot write.
+    """
     import numpy as np  # noqa: PLC0415 -- the other probes need no numpy
 
-    from facewatchd import plugins  # noqa: PLC0415 -- the same
+    from facewatchd import checked, plugins  # noqa: PLC0415 -- the same
     from facewatchd.model import Box, Detection  # noqa: PLC0415 -- the same
 
-    picture = np.zeros((200, 200, 3), np.uint8)
+    picture, setup = np.zeros((200, 200, 3), np.uint8), replace(setup, cache=None)
     try:
         plugins.check_together(plugins.detector(detector), plugins.encoder(encoder))
-        plugins.detector(detector)(setup).detect(picture)
+        checked.detections(checked.detector(detector, setup), picture)
         points = ((75.0, 85.0), (125.0, 85.0), (100.0, 105.0), (80.0, 130.0), (120.0, 130.0))
         face = Detection(Box(50, 50, 150, 150), 1.0, points)
-        plugins.encoder(encoder)(setup).encode(picture, [face])
+        checked.encodings(checked.encoder(encoder, setup), picture, [face])
     except FacewatchError as error:
         return EnginesSeen(error.title, error.remedy)
     except ImportError as error:

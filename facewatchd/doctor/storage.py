@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-import pwd
 import shlex
 import string
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from facewatchd.config import default_cache
 from facewatchd.doctor import probe
 from facewatchd.doctor.finding import Finding, as_root, folders
+from facewatchd.engines.listing import user_name
 from facewatchd.mounts import has_events, is_remote, unescaped
 
 if TYPE_CHECKING:
@@ -101,6 +102,18 @@ def state(settings: Settings, mounts: Mounts, patience: float) -> list[Finding]:
     return found
 
 
+def cache(settings: Settings, patience: float) -> Finding:
+    """Look whether converted models can be kept."""
+    path = settings.engine.cache or default_cache()
+    about = f"Cache {path}"
+    try:
+        seen = probe.ask(probe.folder, bytes(path), links=False, patience=patience)
+    except probe.ProbeError as error:
+        words = f"a process that looks at it {error}"
+        return Finding(about, words, "Name another one (engine.cache).")
+    return _unusable(about, path, seen) or Finding(about, _usable(path, seen))
+
+
 def socket(settings: Settings) -> Finding:
     """Look whether the socket's path is one that the kernel takes."""
     about = f"Socket {settings.socket_path}"
@@ -126,7 +139,7 @@ def _not_listed(path: bytes, error: OSError) -> tuple[str, str]:
         case NotADirectoryError():
             return "is no folder", "Name a folder (roots.path)."
         case PermissionError():
-            return f"may not be read by {_user(os.geteuid())}", _let_read(path)
+            return f"may not be read by {user_name(os.geteuid())}", _let_read(path)
     return f"cannot be read: {error.strerror}", as_root("dmesg | tail")
 
 
@@ -144,7 +157,7 @@ def _unusable(about: str, path: Path, seen: FolderSeen) -> Finding | None:
         return Finding(about, f"{nearest} is no folder", f"mv {_typed(seen.nearest)} ELSEWHERE")
     if seen.writable:
         return None
-    me = _user(os.geteuid())
+    me = user_name(os.geteuid())
     if nearest == str(path):
         words, typed = f"may not be written by {me}", f"chown -R {me} {_typed(seen.nearest)}"
     else:
@@ -158,14 +171,14 @@ def _usable(path: Path, seen: FolderSeen) -> str:
 
 
 def _another_user(owner: int) -> Finding:
-    user = _user(owner)
-    words = f"the state folder belongs to {user}, and this was checked as {_user(os.geteuid())}"
+    user = user_name(owner)
+    words = f"the state folder belongs to {user}, and this was checked as {user_name(os.geteuid())}"
     change = "runuser" if os.geteuid() == 0 else "sudo"
     return Finding("User", words, f"{change} -u {user} -- facewatchctl doctor")
 
 
 def _let_read(path: bytes) -> str:
-    return as_root(f"setfacl -R -m u:{_user(os.geteuid())}:rX {_typed(path)}")
+    return as_root(f"setfacl -R -m u:{user_name(os.geteuid())}:rX {_typed(path)}")
 
 
 def _in_fstab(path: bytes) -> bytes | None:
@@ -176,13 +189,6 @@ def _in_fstab(path: bytes) -> bytes | None:
         above = [p for p in places if (path + b"/").startswith(p.rstrip(b"/") + b"/") and p != b"/"]
         return max(above, key=len, default=None)
     return None
-
-
-def _user(number: int) -> str:
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return f"#{number}"
 
 
 def _typed(path: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from facewatchd.doctor import probe
@@ -21,10 +22,8 @@ def examine(file: Weights) -> Finding:
     about = file.about
     try:
         digest = sha256_of(file.path)
-    except FileNotFoundError:
-        return Finding(about, "is missing", file.mend)
     except OSError as error:
-        return Finding(about, f"cannot be read: {error.strerror}", "Run this as its owner.")
+        return Finding(about, *_unreadable(file, error))
     if file.sha256 is not None and digest != file.sha256:
         return Finding(
             about, "is damaged or another file: its SHA-256 is not the one that is known", file.mend
@@ -36,6 +35,16 @@ def examine(file: Weights) -> Finding:
     if trouble is not None:
         return Finding(about, trouble, file.mend)
     return Finding(about, f"{same}, and loads")
+
+
+def _unreadable(file: Weights, error: OSError) -> tuple[str, str]:
+    """Say why a file cannot be read, and what to type."""
+    match error:
+        case FileNotFoundError():
+            return "is missing", file.mend
+        case IsADirectoryError():
+            return "is a folder, not a model", f"mv {shlex.quote(str(file.path))} ELSEWHERE"
+    return f"cannot be read: {error.strerror}", "Run this as its owner."
 
 
 def _trouble_to_load(path: Path) -> str | None:

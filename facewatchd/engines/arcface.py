@@ -47,7 +47,7 @@ class ArcfaceEncoder:
         # The daemon loads this class for its scale alone; only a worker pays for ONNX Runtime.
         from facewatchd.engines.session import session  # noqa: PLC0415
 
-        model = packs.find(setup.models).recogniser
+        model = packs.find(setup).recogniser
         self.scale = _scale_of(model.header)
         self._session = session(model.path, setup.hardware)
         self._input = model.header.inputs[0].name
@@ -61,7 +61,7 @@ class ArcfaceEncoder:
         The version is a hash of the recogniser: encodings of two packs must never be compared.
         PluginError when there is no pack, or it has no recogniser.
         """
-        model = packs.find(setup.models).recogniser
+        model = packs.find(setup).recogniser
         with model.path.open("rb") as file:
             digest = file_digest(file, lambda: blake2b(digest_size=4)).hexdigest()
         return f"{cls.version}-{digest}", _scale_of(model.header)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from facewatchd.model import Box, Detection
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -62,6 +64,29 @@ def sizes(boxes: Numbers[Precision]) -> Numbers[Precision]:
 def areas(boxes: Numbers[Precision]) -> Numbers[Precision]:
     """Return the areas (n,)."""
     return np.asarray(sizes(boxes).prod(axis=1))
+
+
+def detections(
+    pixels: NDArray[np.uint8],
+    boxes: Numbers[Precision],
+    confidences: NDArray[np.floating[Any]],
+    points: NDArray[np.floating[Any]] | None = None,
+) -> list[Detection]:
+    """Return ``boxes``, in the pixels of a picture (H, W, 3), in whole numbers, cut at its edges.
+
+    Those of which nothing is inside are left out.  ``confidences`` (n,) are at most 1 but for
+    rounding; ``points`` are (n, 5, 2).
+    """
+    height, width = pixels.shape[:2]
+    edges = np.clip(np.rint(boxes), 0, (width, height, width, height)).astype(int)
+    return [
+        Detection(
+            Box(*edges[face].tolist()),
+            min(1.0, float(confidences[face])),
+            None if points is None else tuple((x, y) for x, y in points[face].tolist()),
+        )
+        for face in np.flatnonzero((edges[:, :2] < edges[:, 2:]).all(axis=1))
+    ]
 
 
 def _greedy(clashes: NDArray[np.bool_]) -> NDArray[np.bool_]:

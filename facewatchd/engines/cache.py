@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import time
+from contextlib import suppress
 from functools import cache
 from hashlib import blake2b, file_digest
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
+
+from facewatchd.engines.weights import intact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _DIGEST = 32
+_LEFT_BEHIND = 3600.0  # seconds; nobody writes for so long
 
 
 def converted(
@@ -26,19 +32,21 @@ def converted(
 ) -> bytes:
     """Return ``convert`` of the bytes of ``source``, from ``folder`` where it is kept.
 
-    ``kind`` names what ``convert`` makes and changes when that changes.  With None as ``folder``
-    nothing is kept; where it cannot be written, neither, and that is logged once.
+    ``kind`` names what ``convert`` makes, and a number in it changes when that changes.  With None
+    as ``folder`` nothing is kept; where it cannot be written, neither, and that is logged once.
+    Raises what `intact` raises when it converts.
     """
     if folder is None:
-        return convert(source.read_bytes())
+        return convert(intact(source))
     kept = folder / f"{source.stem}-{_hash(source)}.{kind}"
     model = _read(kept)
     if model is None:
-        model = convert(source.read_bytes())
+        model = convert(intact(source))
         try:
             _write(kept, model)
         except OSError as error:
             _say_once(folder, error.strerror or str(error))
+    _tidy(kept, source.stem, kind)
     return model
 
 
@@ -70,6 +78,24 @@ def _write(kept: Path, model: bytes) -> None:
         except OSError:
             os.unlink(file.name)
             raise
+
+
+def _tidy(kept: Path, stem: str, kind: str) -> None:
+    """Remove what was made of other weights or by other versions, and what a kill left behind.
+
+    At every start, not only after a write: what was killed a minute ago may still be written.
+    """
+    family = rf"{re.escape(stem)}-[0-9a-f]+\.{re.sub('[0-9]+', '[0-9]+', re.escape(kind))}"
+    old, unfinished = re.compile(family), re.compile(rf"\.{family}\.[^.]+")
+    with suppress(OSError):  # what cannot be removed takes space, and is tried again
+        for path in list(kept.parent.iterdir()):
+            left = unfinished.fullmatch(path.name) and _age(path) > _LEFT_BEHIND
+            if left or (old.fullmatch(path.name) and path != kept):
+                path.unlink(missing_ok=True)
+
+
+def _age(path: Path) -> float:
+    return time.time() - path.stat().st_mtime
 
 
 @cache

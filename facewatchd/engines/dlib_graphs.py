@@ -21,6 +21,7 @@ _MEAN = np.array([122.782, 117.001, 104.298], np.float32)  # of red, green and b
 _DIVISOR = np.array(256, np.float32)
 _FLOAT = 1  # ONNX's number of float32
 _FACE_CONVOLUTIONS = 29
+_DIMENSIONS = 128  # of an encoding
 _MMOD_CONVOLUTIONS = 7
 
 _Kind = TypeVar("_Kind", Convolution, Affine, Linear)
@@ -42,6 +43,9 @@ def face_network(layers: Sequence[Layer], name: str) -> bytes:
         value, channels, side = _residual(graph, value, rest, channels, side)
     value = graph.node("Flatten", graph.node("GlobalAveragePool", value))
     weights = rest.take(Linear).weights
+    if weights.shape[1] != _DIMENSIONS:
+        made = f"its encodings have {weights.shape[1]} numbers where {_DIMENSIONS} are due"
+        raise damaged(name, made)
     encodings = graph.node("MatMul", value, graph.constant(weights))
     return graph.model(encodings=(encodings, "float32", ("n", weights.shape[1])))
 

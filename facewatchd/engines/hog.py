@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from facewatchd.engines.boxes import detections
 from facewatchd.engines.scaling import fitted
 from facewatchd.errors import PluginError
-from facewatchd.model import Box, Detection
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-    from facewatchd.model import Setup
+    from facewatchd.model import Detection, Setup
 
 _HALF_SURE = 1.5
-_MOST_ENLARGED = 2.0  # what face_recognition does to every picture
+MOST_ENLARGED = 2.0  # what face_recognition does to every picture
 
 
 class HogDetector:
@@ -46,21 +47,12 @@ class HogDetector:
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Detection]:
         """Return the faces of an upright RGB picture (H, W, 3), in its own pixels."""
-        height, width = pixels.shape[:2]
-        if _MOST_ENLARGED * max(height, width) <= self._longest_side:
+        if MOST_ENLARGED * max(pixels.shape) <= self._longest_side:
             found, scores, _ = self._run(pixels, 1, 0.0)
             factor = 1.0  # dlib enlarges by itself and answers in the pixels it was given
         else:
-            picture, factor = fitted(pixels, self._longest_side, most=_MOST_ENLARGED)
+            picture, factor = fitted(pixels, self._longest_side, most=MOST_ENLARGED)
             found, scores, _ = self._run(picture, 0, 0.0)
-        return [
-            Detection(_box(rectangle, factor, width, height), score / (score + _HALF_SURE))
-            for rectangle, score in zip(found, scores, strict=True)
-        ]
-
-
-def _box(rectangle: object, factor: float, width: int, height: int) -> Box:
-    left, top, right, bottom = (
-        round(getattr(rectangle, side)() / factor) for side in ("left", "top", "right", "bottom")
-    )
-    return Box(max(left, 0), max(top, 0), min(right, width), min(bottom, height))
+        edges = [(each.left(), each.top(), each.right(), each.bottom()) for each in found]
+        boxes, sure = np.array(edges).reshape(-1, 4) / factor, np.array(scores)
+        return detections(pixels, boxes, sure / (sure + _HALF_SURE))

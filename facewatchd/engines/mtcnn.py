@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facewatchd.engines import mtcnn_graphs as graphs
-from facewatchd.engines.boxes import areas, centred, sizes, survivors
+from facewatchd.engines.boxes import areas, centred, detections, sizes, survivors
 from facewatchd.engines.cache import converted
 from facewatchd.engines.scaling import fitted
-from facewatchd.engines.weights import packaged
-from facewatchd.model import Box, Detection
+from facewatchd.engines.weights import MTCNN, packaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     import onnxruntime
     from numpy.typing import NDArray
 
-    from facewatchd.model import Setup
+    from facewatchd.model import Detection, Setup
 
     Numbers = NDArray[np.float32]
 
@@ -85,19 +84,9 @@ class MtcnnDetector:
         boxes = self._proposed(levels[self._finer :])
         boxes = self._refined(levels, boxes)
         boxes, confidences, points = self._judged(levels, boxes)
-        boxes, points = boxes / factor, points / factor
-        ends = (*pixels.shape[1::-1], *pixels.shape[1::-1])
-        edges = np.clip(np.rint(boxes), 0, ends).astype(int)
-        large = sizes(boxes)[:, 0] >= self._setup.smallest_face / factor
-        inside = (edges[:, :2] < edges[:, 2:]).all(axis=1)
-        return [
-            Detection(
-                Box(*edges[face].tolist()),
-                float(confidences[face]),
-                tuple((x, y) for x, y in points[face].tolist()),
-            )
-            for face in np.flatnonzero(large & inside)
-        ]
+        large = sizes(boxes)[:, 0] >= self._setup.smallest_face
+        boxes, points = boxes[large] / factor, points[large] / factor
+        return detections(pixels, boxes, confidences[large], points)
 
     def _levels(self, picture: NDArray[np.uint8]) -> Iterator[_Level]:
         """Yield the picture at all sizes, as long as it has a window."""
@@ -161,7 +150,7 @@ def _network(
 ) -> onnxruntime.InferenceSession:
     from facewatchd.engines.session import session  # noqa: PLC0415 - see MtcnnDetector
 
-    path = packaged(name, ("mtcnn",), "detector 'mtcnn'")
+    path = packaged(name, MTCNN, "detector 'mtcnn'")
     model = converted(path, "onnx-1", lambda data: convert(data, str(path)), setup.cache)
     return session(model, setup.hardware, name=str(path))
 

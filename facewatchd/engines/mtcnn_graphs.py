@@ -174,6 +174,8 @@ def _read(data: bytes, source: str, network: str) -> Weights:
         raise _damaged(source, f"it cannot be read ({cause})") from cause
     if not _fits(weights, network):
         raise _damaged(source, "it does not hold this network")
+    if not all(np.isfinite(array).all() for array in weights):
+        raise _damaged(source, "it holds weights that are not numbers")
     return list(weights)
 
 

@@ -7,7 +7,6 @@ is that of protocol buffers (https://protobuf.dev/programming-guides/encoding).
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +14,12 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    Attribute = int | float | str | Sequence[int] | Sequence[float]
+    Attribute = int | str | Sequence[int]
 
 _IR_VERSION = 8
 _OPSET = 18
-_VARINT, _BYTES, _FLOAT = 0, 2, 5  # wire types
-_ATTRIBUTE_TYPES = {"f": 1, "i": 2, "s": 3, "floats": 6, "ints": 7}
+_VARINT, _BYTES = 0, 2  # wire types
+_ATTRIBUTE_TYPES = {"i": 2, "s": 3, "ints": 7}
 _DATA_TYPES = {"float32": 1, "uint8": 2, "int32": 6, "int64": 7, "bool": 9}
 
 
@@ -45,17 +44,15 @@ class Graph:
         self._constants.append(_tensor(name, np.ascontiguousarray(array)))
         return name
 
-    def node(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Attribute) -> str:
-        """Add an operator; return the name of its (first) output.
+    def node(self, kind: str, *inputs: str, **attributes: Attribute) -> str:
+        """Add an operator; return the name of its output.
 
-        An empty name leaves out an optional input.  The second output of n has the name of the
-        first and ``.1``, and so on.
+        An empty name leaves out an optional input.
         """
         name = self._new(kind)
-        results = [name, *(f"{name}.{number}" for number in range(1, outputs))]
         self._nodes.append(
             b"".join(_bytes(1, each.encode()) for each in inputs)
-            + b"".join(_bytes(2, each.encode()) for each in results)
+            + _bytes(2, name.encode())
             + _bytes(3, name.encode())
             + _bytes(4, kind.encode())
             + b"".join(_bytes(5, _attribute(key, value)) for key, value in attributes.items())
@@ -110,21 +107,13 @@ def _attribute(name: str, value: Attribute) -> bytes:
         kind, data = "s", _bytes(4, value.encode())
     elif isinstance(value, int):
         kind, data = "i", _integer(3, value)
-    elif isinstance(value, float):
-        kind, data = "f", _float(2, value)
-    elif all(isinstance(each, int) for each in value):
-        kind, data = "ints", b"".join(_integer(8, int(each)) for each in value)
     else:
-        kind, data = "floats", b"".join(_float(7, each) for each in value)
+        kind, data = "ints", b"".join(_integer(8, int(each)) for each in value)
     return _bytes(1, name.encode()) + data + _integer(20, _ATTRIBUTE_TYPES[kind])
 
 
 def _integer(field: int, value: int) -> bytes:
     return _varint(field << 3 | _VARINT) + _varint(value & 0xFFFF_FFFF_FFFF_FFFF)
-
-
-def _float(field: int, value: float) -> bytes:
-    return _varint(field << 3 | _FLOAT) + struct.pack("<f", value)
 
 
 def _bytes(field: int, value: bytes) -> bytes:

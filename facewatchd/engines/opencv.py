@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from facewatchd.engines import listing
 from facewatchd.engines.onnx_header import read_header
 from facewatchd.errors import PluginError
 
@@ -32,10 +33,10 @@ def imported(engine: str) -> Any:
 def model(folder: Path, pattern: str, is_right: Callable[[Header], bool], engine: str) -> Path:
     """Return the last file by name in ``folder`` that fits ``pattern``.
 
-    PluginError, for ``engine``, when there is none, or it is damaged or not ``is_right``: OpenCV
-    itself would crash, or say it in words that help nobody.
+    PluginError, for ``engine``, when there is none or none may be read, or it is damaged or not
+    ``is_right``: OpenCV itself would crash, or say it in words that help nobody.
     """
-    paths = sorted(folder.glob(pattern))
+    paths = listing.models(folder, pattern)
     if not paths:
         raise PluginError(
             f"The {engine} needs a file {pattern} in {folder} (engine.models).",

@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from facewatchd.engines import listing
 from facewatchd.engines.align import SIDE
 from facewatchd.engines.onnx_header import Header, read_header
 from facewatchd.errors import PluginError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from facewatchd.model import Setup
 
 _DETECTOR_OUTPUTS = (9, 15)  # scores, boxes and points of three or five levels
 _KINDS = (1, 4, 10)  # numbers an anchor in each third of them
@@ -57,31 +60,37 @@ class Pack:
     def _lacks(self, what: str) -> PluginError:
         return PluginError(
             f"The pack {self.folder} has no {what}.",
-            f"Some of its files may be missing: fetch it again. See: facewatchctl models check\n"
-            f"  Or use another pack. {_FETCH}",
+            "Some of its files may be missing: fetch it again. See: facewatchctl models check\n"
+            "  Or name another pack (engine.pack). See: facewatchctl models list",
         )
 
 
-def find(models: Path) -> Pack:
-    """Return the only pack in the folder ``models``, or ``models`` itself if it is one.
+def find(setup: Setup) -> Pack:
+    """Return the pack that is named in the folder of models, or the only one there.
 
-    Raises PluginError when there is none or more than one, or a file that may be part of one is
-    damaged.
+    Raises PluginError when there is none, or more than one and none is named; when a folder that
+    may be one cannot be read, or a file in it is damaged.
     """
-    itself = _read(models)
-    if itself.detectors and itself.recognisers:
-        return itself
-    folders = sorted(each for each in models.iterdir() if each.is_dir()) if models.is_dir() else []
+    folders = listing.folders(setup.models)
+    if setup.pack is not None:
+        names = ", ".join(each.name for each in folders) or "none"
+        folders = [each for each in folders if each.name == setup.pack]
     packs = [each for each in map(_read, folders) if each.detectors or each.recognisers]
-    if not packs:
-        raise PluginError(f"There is no pack of models in {models} (engine.models).", _FETCH)
-    if len(packs) > 1:
-        names = ", ".join(each.folder.name for each in packs)
+    if len(packs) == 1:
+        return packs[0]
+    if setup.pack is not None:
         raise PluginError(
-            f"There are several packs of models in {models} (engine.models): {names}.",
-            f"Name the folder of one, like engine.models: {packs[0].folder}",
+            f"There is no pack {setup.pack!r} (engine.pack) in {setup.models} (engine.models).",
+            f"Folders in there: {names}. Name one that is a pack, or fetch one."
+            " See: facewatchctl models list",
         )
-    return packs[0]
+    if not packs:
+        raise PluginError(f"There is no pack of models in {setup.models} (engine.models).", _FETCH)
+    raise PluginError(
+        f"There are several packs of models in {setup.models} (engine.models):"
+        f" {', '.join(each.folder.name for each in packs)}.",
+        f"Name one of them, like engine.pack: {packs[0].folder.name}",
+    )
 
 
 def is_detector(header: Header) -> bool:
@@ -120,7 +129,7 @@ def _is_picture(header: Header) -> bool:
 
 
 def _read(folder: Path) -> Pack:
-    models = [Model(path, read_header(path)) for path in sorted(folder.glob("*.onnx"))]
+    models = [Model(path, read_header(path)) for path in listing.models(folder)]
     return Pack(
         folder,
         tuple(each for each in models if is_detector(each.header)),

@@ -39,7 +39,7 @@ class ScrfdDetector:
         # The daemon loads this class for its attributes alone; only a worker pays for the rest.
         from facewatchd.engines.session import session  # noqa: PLC0415
 
-        model = packs.find(setup.models).detector
+        model = packs.find(setup).detector
         self.version = model.path.stem
         self._setup = setup
         self._session = session(model.path, setup.hardware)

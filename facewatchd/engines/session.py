@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# From 1.29 on the published builds tell Microsoft what runs here, and keep an id of the machine in
+# the user's cache, unless this is set before they are loaded (pull request 27379 of onnxruntime).
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime
 
@@ -36,12 +41,13 @@ def session(
     options.inter_op_num_threads = 1
     options.log_severity_level = _WARNINGS_ARE_NOTHING
     source = model if isinstance(model, bytes) else str(model)
+    called = name or (source if isinstance(source, str) else "in the given bytes")
     providers = _providers(hardware)
     try:
         loaded = onnxruntime.InferenceSession(source, options, providers=providers)
     except Exception as cause:  # ONNX Runtime's errors have no common base but Exception
         raise PluginError(
-            f"The model {name or model!s} cannot be loaded: {cause}",
+            f"The model {called} cannot be loaded: {cause}",
             "It may be damaged or of another kind. See: facewatchctl models check",
         ) from cause
     if hardware != "auto" and loaded.get_providers()[0] != providers[0]:

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from facewatchd.engines.boxes import sizes, survivors
+from facewatchd.engines.boxes import detections, sizes, survivors
 from facewatchd.engines.scaling import fitted
-from facewatchd.model import Box, Detection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+
+    from facewatchd.model import Detection
 
 # SCRFD 500M finds faces of 18 to 300 pixels, YuNet of 18 to 500 (30 photos of LFW at 13 sizes).  So
 # a view five times smaller finds those that are too large for the first, and none is needed of a
@@ -81,7 +82,8 @@ def search(
         for view in others
     ]
     found = joined(seen).at_least(smallest_face * first.enlargement)
-    return _detections(found.of(survivors(found.boxes, found.confidences, overlap)), pixels)
+    found = found.of(survivors(found.boxes, found.confidences, overlap))
+    return detections(pixels, found.boxes, found.confidences, found.points)
 
 
 class _View(NamedTuple):
@@ -98,17 +100,3 @@ def _views(pixels: NDArray[np.uint8], longest_side: int) -> list[_View]:
         factor *= step
         found.append(_View(view, 1 / factor))
     return found
-
-
-def _detections(found: Found, pixels: NDArray[np.uint8]) -> list[Detection]:
-    height, width = pixels.shape[:2]
-    edges = np.clip(np.rint(found.boxes), 0, (width, height, width, height)).astype(int)
-    return [
-        Detection(
-            Box(*box.tolist()),
-            min(1.0, float(confidence)),
-            tuple((x, y) for x, y in points.tolist()),
-        )
-        for box, confidence, points in zip(edges, found.confidences, found.points, strict=True)
-        if (box[:2] < box[2:]).all()
-    ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pwd
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from facewatchd.engines import listing
 from facewatchd.errors import FacewatchError
 from facewatchd.models.known import KNOWN
 
@@ -51,9 +51,14 @@ class Weights(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """The model folder (engine.models); it may not be there yet."""
+    """The model folder (engine.models); it may not be there yet.
+
+    Whoever ``state``, the state folder, belongs to is who the daemon runs as.  PluginError where
+    something in the model folder may not be looked into.
+    """
 
     path: Path
+    state: Path | None = None
 
     def part(self, model: Model) -> Path:
         """Return where a download grows."""
@@ -68,11 +73,23 @@ class Folder:
         return self.path / f"{model.name}.sha256"
 
     def recorded(self, model: Model) -> dict[str, str]:
-        """Return the recorded SHA-256 of each of its files, by place; empty before a fetch."""
+        """Return the recorded SHA-256 of each of its files, by place; empty before a fetch.
+
+        FacewatchError when the record cannot be read.
+        """
+        record = self.record(model)
         try:
-            lines = self.record(model).read_text(encoding="utf-8").splitlines()
+            lines = record.read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
             return {}
+        except UnicodeDecodeError as error:
+            raise FacewatchError(
+                f"The record of checksums {record} is damaged: it is no text.",
+                f"Remove it and fetch the model again: rm {record};"
+                f" facewatchctl models fetch {model.name}",
+            ) from error
+        except OSError as error:
+            raise listing.unreadable(record, error) from error
         return {place: digest for digest, _, place in (line.partition("  ") for line in lines)}
 
     def expected(self, model: Model) -> dict[str, str | None]:
@@ -92,14 +109,8 @@ class Folder:
 
         What root fetches is root's: a daemon that is another user could not read it.
         """
-        nearest = next(p for p in (self.path, *self.path.parents) if p.exists())
-        owner = nearest.stat().st_uid
-        if os.geteuid() == 0 and owner != 0:
-            user = _user(owner)
-            raise FacewatchError(
-                f"{nearest} belongs to {user}, who could not read what root fetches.",
-                f"Fetch as that user: runuser -u {user} -- facewatchctl models fetch NAME",
-            )
+        if os.geteuid() == 0:
+            self._refuse_root()
         try:
             for missing in reversed([p for p in (self.path, *self.path.parents) if not p.exists()]):
                 missing.mkdir(mode=0o700, exist_ok=True)
@@ -110,13 +121,32 @@ class Folder:
                 " (engine.models).",
             ) from error
 
+    def _refuse_root(self) -> None:
+        above = (self.path, *self.path.parents)
+        nearest = next(each for each in above if each.exists())
+        belongs = self.state if self.state is not None and self.state.exists() else nearest
+        owner = belongs.stat().st_uid
+        if owner == 0:
+            return
+        user = listing.user_name(owner)
+        fetch = f"runuser -u {user} -- facewatchctl models fetch NAME"
+        if nearest.stat().st_uid != owner:
+            let_in = "chown -R" if self.path.exists() else "install -d -o"
+            fetch = f"{let_in} {user} {self.path} && {fetch}"
+        raise FacewatchError(
+            f"{belongs} belongs to {user}, who could not read what root fetches.",
+            f"Fetch as that user: {fetch}",
+        )
+
     def listed(self) -> Iterator[Listed]:
         """Return every model that can be fetched, and what else is there."""
         yield from (self._listed(model) for model in KNOWN)
         for name, paths in self._others().items():
-            size = sum(path.stat().st_size for path in paths)
+            files = [path for path in paths if listing.is_file(path)]
+            state = "installed" if files == paths else "incomplete"
+            size = sum(path.stat().st_size for path in files)
             places = tuple(str(path.relative_to(self.path)) for path in paths)
-            yield Listed(name, "installed", size, "", "not known", _UNKNOWN, places, None)
+            yield Listed(name, state, size, "", "not known", _UNKNOWN, places, None)
 
     def weights(self) -> Iterator[Weights]:
         """Return every file that should be there of models that are, whole or in part.
@@ -153,21 +183,23 @@ class Folder:
         there = self._there(model)
         if len(there) == len(model.files) and all(map(_is_whole, there, model.files)):
             return "installed"
-        if self.part(model).is_file():
+        if listing.is_file(self.part(model)):
             return "fetching"
         return "incomplete" if there else "missing"
 
     def _there(self, model: Model) -> list[Path]:
         """Return those of its files that are there."""
-        return [path for place in model.places if (path := self.path / place).is_file()]
+        return [path for place in model.places if listing.is_file(path := self.path / place)]
 
     def _others(self) -> dict[str, list[Path]]:
         """Return models that are not known: folders with ONNX files, and single ones."""
         known = {self.path / place for model in KNOWN for place in model.places}
         found: dict[str, list[Path]] = {}
-        for path in sorted({*self.path.glob("*.onnx"), *self.path.glob("*/*.onnx")} - known):
-            name = path.name if path.parent == self.path else path.parent.name
-            found.setdefault(name, []).append(path)
+        for folder in (self.path, *listing.folders(self.path)):
+            for path in listing.entries(folder):
+                if path.suffix == ".onnx" and path not in known:
+                    name = path.name if folder == self.path else folder.name
+                    found.setdefault(name, []).append(path)
         return found
 
 
@@ -180,10 +212,3 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _user(number: int) -> str:
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return f"#{number}"

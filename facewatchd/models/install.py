@@ -36,8 +36,8 @@ def check_download(model: Model, path: Path) -> None:
 def install(model: Model, folder: Folder, source: Path) -> str:
     """Put ``model`` in place from ``source``, the file that its address serves.
 
-    All of it is there in the end, or none.  Returns what its checksum rests on.  Raises
-    FacewatchError when ``source`` is another file, is damaged, or cannot be written.
+    All of it is checked before any of it is put there.  Returns what its checksum rests on.
+    Raises FacewatchError when ``source`` is another file, is damaged, or cannot be written.
     """
     folder.prepare()
     staging, expected = folder.staging(model), folder.expected(model)
@@ -78,7 +78,7 @@ def _members(archive: zipfile.ZipFile, model: Model) -> dict[str, zipfile.ZipInf
     found: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         path = PurePosixPath(info.filename.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        if path.is_absolute() or ".." in path.parts or ":" in "".join(path.parts[:1]):
             raise FacewatchError(
                 f"{archive.filename} holds {info.filename!r}, which leads out of its folder.",
                 f"No honest pack does that. Take the file from its own source ({model.address}).",
@@ -136,6 +136,12 @@ def _then(model: Model) -> str:
 def _put_in_place(model: Model, folder: Folder, staging: Path) -> None:
     """Rename what was made: a new folder as a whole, else file by file."""
     place = folder.path / model.name
+    for path in (folder.path / each for each in model.places):
+        if path.is_dir():
+            raise FacewatchError(
+                f"{path} is a folder, where the model would be.",
+                f"Move it away: mv {path} ELSEWHERE",
+            )
     if model.is_pack and not place.exists():
         staging.rename(place)
     else:

@@ -80,7 +80,7 @@ _LIBREPHOTOS = "the list ML_MODELS in ml_models.py of LibrePhotos"
 
 # The zoo keeps its models in Git LFS, whose files this host serves by commit.  The SHA-256 of such
 # a file is the oid in its pointer.  That of SFace was read there; that of YuNet was computed from a
-# copy, and is stated by projects that carry the file, one of which compared it with the pointer.
+# copy, and is the one in internal/ai/face/detectors.go of photoprism/photoprism.
 _ZOO = "opencv/opencv_zoo"
 _ZOO_COMMIT = "47534e27c9851bb1128ccc0102f1145e27f23f98"
 _ZOO_FILES = f"https://media.githubusercontent.com/media/{_ZOO}/{_ZOO_COMMIT}/models"
@@ -101,8 +101,7 @@ KNOWN = (
         "buffalo_l",
         "detector scrfd (10 GFLOP), encoder arcface (ResNet50, 512 numbers)",
         f"{_RELEASE}/buffalo_l.zip",
-        # Also in the table of files with which OpenVINO's issue 36831 is reproduced, which has the
-        # sizes and the two files' checksums too.
+        # Those of the files in the packs are in uniface/constants.py of yakhyo/uniface.
         File(
             "buffalo_l.zip",
             288_621_354,
@@ -152,7 +151,7 @@ KNOWN = (
         "detector yunet",
         f"{_ZOO_FILES}/face_detection_yunet/{_YUNET.name}",
         _YUNET,
-        "notices of projects that carry this file",
+        "internal/ai/face/detectors.go of PhotoPrism",
         (_YUNET,),
         Licence(
             "MIT",

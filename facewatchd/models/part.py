@@ -35,17 +35,7 @@ class Part:
 
         It is removed in the end when nothing came.
         """
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
-        except OSError as error:
-            raise _unwritable(path, error) from error
-        with os.fdopen(descriptor, "ab", buffering=0) as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise FacewatchError(
-                    f"{path} is being downloaded already.", "Wait for the end of that."
-                ) from error
+        with os.fdopen(_locked(path), "ab", buffering=0) as file:
             part = cls(path, file)
             try:
                 yield part
@@ -60,19 +50,22 @@ class Part:
         """
         try:
             note = json.loads(self._note.read_bytes())
-        except (FileNotFoundError, ValueError):  # no note, or one that a crash cut short
+        except (OSError, ValueError):  # no note, none of ours, or one that a crash cut short
             return None
         return str(note["validator"]) if note["address"] == address else None
 
     def restart(self, address: str, validator: str | None) -> None:
-        """Throw away what came, and note what comes now."""
-        self._file.truncate(0)
-        self.size = 0
-        self._note.unlink(missing_ok=True)
-        if validator is not None:
-            note = json.dumps({"address": address, "validator": validator})
-            with open(os.open(self._note, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-                file.write(note)
+        """Throw away what came, and note what comes now; FacewatchError as of `append`."""
+        try:
+            self._file.truncate(0)
+            self.size = 0
+            self._note.unlink(missing_ok=True)
+            if validator is not None:
+                note = json.dumps({"address": address, "validator": validator})
+                with open(os.open(self._note, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+                    file.write(note)
+        except OSError as error:
+            raise _unwritable(self._note, error) from error
 
     def append(self, chunk: bytes) -> None:
         """Write ``chunk`` behind what is there; FacewatchError when the disk does not take it."""
@@ -88,6 +81,27 @@ class Part:
         """Remove it and its note."""
         self.path.unlink(missing_ok=True)
         self._note.unlink(missing_ok=True)
+
+
+def _locked(path: Path) -> int:
+    """Open ``path`` for us alone; return its descriptor."""
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        except FileNotFoundError:
+            pass  # who held it has ended and removed it: the next one is ours
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise FacewatchError(
+                f"{path} is being downloaded already.", "Wait for the end of that."
+            ) from error
+        os.close(descriptor)
 
 
 def _unwritable(path: Path, error: OSError) -> FacewatchError:

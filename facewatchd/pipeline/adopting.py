@@ -1,7 +1,8 @@
 """Takes photos that were read again into the library: who each new face is.
 
 A new face that lies where an old one was takes over its person.  One that lies elsewhere is
-assigned as in a new photo, and an old face that no new one stands for is deleted.
+assigned as in a new photo (at a switch when everything is clustered anew), and an old face that no
+new one stands for is deleted.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from facewatchd.overlap import match
 from facewatchd.pipeline.looks import fill
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from facewatchd.pipeline.placing import Placing
     from facewatchd.store import Store
 
 _SMALLEST_LOOK = 2
+_AT_ONCE = 1000  # photos, or people, between two breaths
 
 
 class Adopted(NamedTuple):
@@ -42,23 +46,29 @@ class _Moved:
     before: set[str] = field(default_factory=set)  # who had a face there
 
 
-def adopt(store: Store, placing: Placing, *, anew: bool) -> Adopted:
+def adopt(
+    store: Store, placing: Placing, *, anew: bool, breathe: Callable[[], None] = lambda: None
+) -> Adopted:
     """Take over all that was read again; the caller's transaction, while no clustering runs.
 
     With ``anew`` the looks of everyone in these photos are made anew, which keeps together what
-    one look held before; else the faces join the looks that there are.
+    one look held before, and faces of nobody wait for everything to be clustered; else the faces
+    join the looks that there are.  ``breathe`` is called again and again, as it can take minutes.
     """
-    moved = _move(store)
+    moved = _move(store, breathe)
     if anew:
-        for person in sorted({person for person, _ in moved.given}):
+        for index, person in enumerate(sorted({person for person, _ in moved.given})):
+            if index % _AT_ONCE == 0:
+                breathe()
             _make_looks(store, placing, person)
     placing.read_looks()
     if not anew:
         for person, face in moved.given:
             placing.join(person, face)
     store.people.remove_former_looks()
-    for photo, faces in moved.open.items():
-        placing.place_again(photo, faces)
+    if not anew:
+        for photo, faces in moved.open.items():
+            placing.place_again(photo, faces)
     for person in sorted(moved.before):
         if not store.faces.has_faces(person):
             store.people.remove(person)
@@ -67,11 +77,21 @@ def adopt(store: Store, placing: Placing, *, anew: bool) -> Adopted:
     return Adopted(moved.photos, moved.matched, moved.added, moved.dropped)
 
 
-def _move(store: Store) -> _Moved:
+def _move(store: Store, breathe: Callable[[], None]) -> _Moved:
     """Put the new faces in the place of the old ones."""
     moved = _Moved()
-    for photo in store.engines.read_photos():
-        old, new = store.engines.old_faces(photo), store.engines.new_faces(photo)
+    photos = store.engines.read_photos()
+    for start in range(0, len(photos), _AT_ONCE):
+        breathe()
+        _move_some(store, photos[start : start + _AT_ONCE], moved)
+    return moved
+
+
+def _move_some(store: Store, photos: list[int], moved: _Moved) -> None:
+    old_faces, new_faces = store.engines.old_faces(photos), store.engines.new_faces(photos)
+    same = []
+    for photo in photos:
+        old, new = old_faces[photo], new_faces[photo]
         pairs = match([face.box for face in old], [face.box for face in new])
         nobodys = []
         for index, face in enumerate(new):
@@ -79,7 +99,7 @@ def _move(store: Store) -> _Moved:
                 nobodys.append(store.engines.enter(face.number))
                 continue
             before = old[pairs[index]]
-            store.engines.replace(before.face, face.number)
+            same.append((face.number, before.face))
             if before.person is None:
                 nobodys.append(before.face)
             else:
@@ -87,7 +107,6 @@ def _move(store: Store) -> _Moved:
         gone = set(range(len(old))) - set(pairs.values())
         for index in gone:
             store.faces.remove(old[index].face)
-        store.engines.end(photo)
         moved.photos += 1
         moved.matched += len(pairs)
         moved.added += len(new) - len(pairs)
@@ -95,7 +114,8 @@ def _move(store: Store) -> _Moved:
         moved.before |= {face.person for face in old if face.person is not None}
         if nobodys:
             moved.open[photo] = nobodys
-    return moved
+    store.engines.replace(same)
+    store.engines.end(photos)
 
 
 def _make_looks(store: Store, placing: Placing, person: str) -> None:

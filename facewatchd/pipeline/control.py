@@ -10,11 +10,14 @@ from facewatchd import __version__
 from facewatchd.errors import ApiError, NotFoundError
 from facewatchd.pipeline.engine import difference
 from facewatchd.pipeline.publishing import folder_name
+from facewatchd.pipeline.switching import WAIT
 from facewatchd.pipeline.trial import cost
 from facewatchd.pipeline.why import why
 from facewatchd.store import reading
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from facewatchd.config import Settings
     from facewatchd.pipeline.loop import Live, Pipeline
     from facewatchd.pipeline.root import RootLook
@@ -75,6 +78,7 @@ class Control:
                     "name": store.engines.current.name,
                     "note": difference(store.engines.current, self._settings),
                     "waiting": store.read_by_others(),
+                    "unreadable": store.engines.given_up(),
                     "last": live.switched,
                     "switch": self._switch(store, live),
                 },
@@ -146,9 +150,9 @@ class Control:
             return answer
 
     def retry(self) -> int:
-        """Queue every failed file again, and return how many there are."""
+        """Queue again what could not be read, by any engine; return how many there are."""
         with reading(self._settings.database) as store:
-            failed = store.files_by_state().get("failed", 0)
+            failed = store.files_by_state().get("failed", 0) + store.engines.given_up()
         self._pipeline.retry()
         return failed
 
@@ -194,6 +198,7 @@ class Control:
             "engine": trial.to.name,
             "estimate": cost(
                 trial,
+                self._settings.setup,
                 photos=photos,
                 unreachable=counts["photos"] - photos,
                 faces=counts["faces"],
@@ -209,9 +214,9 @@ class Control:
         """Read no known photo again for the time being."""
         self._pipeline.ask(self._pipeline.switching.pause)
 
-    def resume_switch(self) -> None:
-        """Go on with a switch that was paused."""
-        self._pipeline.ask(self._pipeline.switching.resume)
+    def resume_switch(self, without: Collection[str] = ()) -> None:
+        """Go on with a switch that was paused, maybe without some photos."""
+        self._pipeline.ask(lambda: self._pipeline.switching.resume(without))
 
     def abort_switch(self) -> None:
         """Drop the switch that is under way."""
@@ -222,12 +227,16 @@ class Control:
         if switch is None:
             return None
         done, left = store.switched(), store.readable(live.unreachable, again=True)
+        away = max(0, store.engines.left() - left)
+        since = store.engines.waits_since
         going = switch.halted is None and live.rate
         return {
             "to": switch.to.name,
             "halted": switch.halted,
             "done": done,
             "total": done + left,
+            "away": away,
+            "waits_until": since + WAIT if since is not None and away and not left else None,
             "seconds_left": left / live.rate if going and live.rate else None,
         }
 

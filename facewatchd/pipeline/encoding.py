@@ -88,6 +88,8 @@ class Encoding:
         self._queue = Queue(store, pool, publishing, origin.roots)
         self._hashes: dict[bytes, int] = {}  # what is being read, by content and by picture
         self._finished: deque[float] = deque()
+        self.refusals = 0  # how often a known photo could not be read again
+        self.last_refusal = ""  # why, the last time
 
     @property
     def workers(self) -> int:
@@ -265,6 +267,8 @@ class Encoding:
                 rest_until = self._clock.monotonic() + REST
                 with self._store.transaction():
                     self._store.engines.tried(task.photo)
+                self.refusals += 1
+                self.last_refusal = reason
                 log.warning("%r could not be read again: %s", os.fsdecode(task.stat.path), reason)
         self._queue.release_again(task.photo, rest_until)
 

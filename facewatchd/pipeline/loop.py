@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
 from facewatchd import plugins
-from facewatchd.errors import FacewatchError
+from facewatchd.errors import FacewatchError, LoadError
 from facewatchd.pipeline.encoding import Encoding, Origin
 from facewatchd.pipeline.engine import (
     check_installed,
@@ -73,8 +73,13 @@ class Live:
 class Pipeline:
     """The one thread that decides and writes.  Other threads leave commands and wake it."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        """Open the store and get ready; StoreError or PluginError when that is not possible."""
+    def __init__(
+        self, settings: Settings, clock: Clock, breathe: Callable[[], None] = lambda: None
+    ) -> None:
+        """Open the store and get ready; StoreError or PluginError when that is not possible.
+
+        ``breathe`` is called during a step that can take minutes, to say that it goes on.
+        """
         self._settings = settings
         self._clock = clock
         plugins.clusterer(settings.recluster.clusterer)
@@ -115,6 +120,7 @@ class Pipeline:
             grouping=self._grouping,
             publishing=self._publishing,
             clock=clock,
+            breathe=breathe,
         )
         now = clock.monotonic()
         self._timers = {
@@ -192,7 +198,7 @@ class Pipeline:
         self.switching.allow(self._unreachable())
         self._encode(paused=paused)
         self._grouping.step(backlog=self.intake.busy or not self._encoding.idle, paused=paused)
-        self.switching.step()
+        self.switching.step(paused=paused)
         self.live = self._look(self._state())
 
     def wait(self, until: float | None = None) -> None:
@@ -251,7 +257,7 @@ class Pipeline:
     def _encode(self, *, paused: bool) -> None:
         try:
             self._encoding.step(paused=paused)
-        except FacewatchError as error:
+        except LoadError as error:
             if not self.switching.halt(error):
                 raise
             self._encoding.step(paused=paused)

@@ -90,7 +90,7 @@ class Publishing:
     def touch_all(self) -> None:
         """Everything may have changed."""
         self._all = True
-        self._due = self._clock.monotonic()
+        self._due = max(self._due, self._clock.monotonic())
 
     def next_due(self) -> float | None:
         """Return when the next plan is due."""

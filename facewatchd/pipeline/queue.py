@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from facewatchd.store import Store
 
 _DATES_A_TASK = 200
+_NONE_FOR = 10.0  # seconds in which a search for known photos that found none is not made again
 _WORTH_DATING = 16  # with fewer files waiting, their order matters to nobody
 
 
@@ -45,6 +46,8 @@ class Queue:
         self._again: set[int] = set()  # photos that are being read again
         self._resting: dict[int, float] = {}
         self._resting_photos: dict[int, float] = {}
+        self._none: dict[tuple[frozenset[bytes], int], float] = {}  # what was searched for in vain
+        self._now = 0.0
         self.blocked: set[bytes] = set()
         self.unreachable: set[bytes] = set()
         self.rereads = True
@@ -57,7 +60,7 @@ class Queue:
     @property
     def has_reread_all(self) -> bool:
         """Whether no known photo is to be read again that could be now."""
-        return not self._again and not self._engines.to_read(1, outside=self.unreachable)
+        return not self._again and not self._to_read(1, self.unreachable)
 
     @property
     def empty(self) -> bool:
@@ -67,6 +70,7 @@ class Queue:
 
     def next(self, now: float, *, paused: bool) -> Task | None:
         """Take out the next task, None if there is none; while ``paused`` only covers."""
+        self._now = now
         self._resting = {file: until for file, until in self._resting.items() if until > now}
         self._resting_photos = {
             p: until for p, until in self._resting_photos.items() if until > now
@@ -142,8 +146,19 @@ class Queue:
         if not self.rereads:
             return None
         passed_over = self._again | self._resting_photos.keys()
-        for task in self._engines.to_read(len(passed_over) + 1, outside=closed | self.unreachable):
+        for task in self._to_read(len(passed_over) + 1, closed | self.unreachable):
             if task.photo not in passed_over:
                 self._again.add(task.photo)
                 return task
         return None
+
+    def _to_read(self, limit: int, outside: set[bytes]) -> list[ReadAgain]:
+        """Return known photos to read; looks through all that are away only now and then."""
+        search = frozenset(outside), self._engines.wishes
+        if self._none.get(search, -math.inf) > self._now:
+            return []
+        found = self._engines.to_read(limit, outside=outside)
+        self._none = {each: until for each, until in self._none.items() if until > self._now}
+        if not found:
+            self._none[search] = self._now + _NONE_FOR
+        return found

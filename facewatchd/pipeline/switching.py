@@ -2,12 +2,14 @@
 
 Known photos are read again in the background, the old people stay in use meanwhile, and new photos
 are read by both engines.  When all that can be reached has been read, one transaction does the
-switch.  Photos that could not be reached keep their faces and people, and follow when they return.
+switch.  Photos that could not be reached are waited for, a day at most, or as long as the user
+wants; then they keep their faces and people, and follow when they return.
 """
 
 from __future__ import annotations
 
 import logging
+import shutil
 from typing import TYPE_CHECKING, Any
 
 from facewatchd.errors import ApiError, FacewatchError
@@ -16,6 +18,7 @@ from facewatchd.pipeline.engine import named, resolve, scale_of, worker_settings
 from facewatchd.pipeline.trial import PHOTOS, Trial
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
     from multiprocessing.connection import Connection
 
     from facewatchd.config import Settings
@@ -29,6 +32,13 @@ if TYPE_CHECKING:
     from facewatchd.store.engines import Switch
 
 BY_THE_USER = "paused with: facewatchctl engine pause"
+FAILED, REST = "failed", "rest"  # the photos that a switch can be done without
+WAIT = 24 * 3600.0  # seconds that a switch waits for photos that are away when all else is read
+_MAY_FAIL = 5  # photos, and more than this share of those that were tried, are the engine's fault
+_MAY_FAIL_SHARE = 0.05
+_FOLLOW_EVERY = 30.0  # seconds; each time the folders of the people concerned are made anew
+# In the one step the log of the store holds what comes and what goes: 2.1 times were measured.
+_SPACE_TIMES = 2.5
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +56,7 @@ class Switching:
         grouping: Grouping,
         publishing: Publishing,
         clock: Clock,
+        breathe: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -54,7 +65,10 @@ class Switching:
         self._grouping = grouping
         self._publishing = publishing
         self._clock = clock
+        self._breathe = breathe
         self._outside: set[bytes] = set()
+        self._refusals = 0  # of the encoding, when that was looked at last
+        self._follow_at = clock.monotonic()
         self.trial: Trial | None = None
         self.last: str | None = None  # what the last switch since the start came to
         switch = store.engines.switch
@@ -96,19 +110,30 @@ class Switching:
         self._restart(to)
 
     def pause(self) -> None:
-        """Read no known photo again until somebody says so."""
-        self._switch()
-        with self._store.transaction():
-            self._store.engines.halt(BY_THE_USER)
+        """Read no known photo again until somebody says so; an error that halted it stays."""
+        if self._switch().halted is None:
+            with self._store.transaction():
+                self._store.engines.halt(BY_THE_USER)
 
-    def resume(self) -> None:
-        """Go on with a switch that was halted, by the user or for an error."""
+    def resume(self, without: Collection[str] = ()) -> None:
+        """Go on with a switch that was halted, by the user or for an error.
+
+        ``without`` FAILED it is done without photos that could not be read, which are tried again
+        otherwise; without the REST it is done without those that are away.  Such wishes add up,
+        and are forgotten when there is none.
+        """
         to = self._switch().to
         if (problem := _problem(to, self._settings.setup)) is not None:
             raise problem
+        engines = self._store.engines
+        wanted = set(without) | {
+            each for each in (FAILED, REST) if without and engines.without(each)
+        }
         with self._store.transaction():
-            self._store.engines.halt(None)
-            self._store.engines.retry()
+            engines.halt(None)
+            engines.do_without(wanted)
+            if FAILED not in wanted:
+                engines.retry()
         self._restart(to)
 
     def abort(self) -> None:
@@ -135,10 +160,7 @@ class Switching:
         switch = self._store.engines.switch
         if switch is None or self._broken(switch):
             return False
-        log.error("The switch to %s is halted: %s", switch.to.name, error)
-        with self._store.transaction():
-            self._store.engines.halt(f"{error.title} {error.remedy}")
-        self._restart(None)
+        self._halt(switch, f"{error.title} {error.remedy}")
         return True
 
     def allow(self, outside: set[bytes]) -> None:
@@ -147,23 +169,90 @@ class Switching:
         switch = self._store.engines.switch
         self._encoding.reread(outside=outside, allowed=switch is None or switch.halted is None)
 
-    def step(self) -> None:
-        """Go on with a trial, and take over what was read again; no clustering must run then."""
+    def step(self, *, paused: bool = False) -> None:
+        """Go on with a trial, and take over what was read again.
+
+        That waits while a clustering runs, and while all work is ``paused`` for lack of space.
+        """
         if self.trial is not None:
             self.trial.step(self._clock)
-        switch = self._store.engines.switch
-        if self._grouping.running:
+        if self._grouping.running or paused:
             return
+        switch = self._store.engines.switch
         if switch is None:
-            if self._store.engines.has_read():
-                self._follow()
-        elif switch.halted is None and self._encoding.has_reread_all:
-            self._do(switch.to)
+            self._follow_now_and_then()
+        elif switch.halted is None:
+            self._go_over(switch)
 
     def close(self) -> None:
         """End a trial."""
         if self.trial is not None:
             self.trial.close()
+
+    def _go_over(self, switch: Switch) -> None:
+        """Do the switch if everything is ready; halt it if too much could not be read."""
+        all_read = self._encoding.has_reread_all
+        refusals = self._encoding.refusals
+        if not all_read and refusals == self._refusals:
+            return
+        self._refusals = refusals
+        problem = self._unreadable(all_read=all_read)
+        if problem is None and all_read:
+            if self._waits():
+                return
+            problem = self._lack_of_space()
+        if problem is not None:
+            self._halt(switch, problem)
+        elif all_read:
+            self._do(switch.to)
+
+    def _unreadable(self, *, all_read: bool) -> str | None:
+        """Say that too many photos could not be read by the new engine, if so."""
+        failed = self._store.engines.given_up()
+        tried = failed + self._store.engines.count_read()
+        too_many = failed > max(_MAY_FAIL, _MAY_FAIL_SHARE * tried)
+        none = all_read and failed == tried > 0
+        if none:
+            return f"None of {failed:,} photos could be read{self._last_reason()}."
+        if too_many and not self._store.engines.without(FAILED):
+            return (
+                f"{failed:,} of {tried:,} photos could not be read{self._last_reason()}; to do it"
+                " without them, when all others are read: facewatchctl engine resume"
+                " --without-failed."
+            )
+        return None
+
+    def _last_reason(self) -> str:
+        reason = self._encoding.last_refusal
+        return f", the last one because: {reason.rstrip('.')}" if reason else ""
+
+    def _waits(self) -> bool:
+        """Whether photos that are away, of those there are, are still waited for."""
+        engines = self._store.engines
+        if not engines.left():
+            return False
+        if not engines.has_read():
+            return True
+        if engines.without(REST):
+            return False
+        since = engines.waits_since
+        if since is None:
+            since = self._clock.time()
+            with self._store.transaction():
+                engines.wait_from(since)
+            log.info("All photos that can be reached are read; the switch waits for the others.")
+        return self._clock.time() < since + WAIT
+
+    def _lack_of_space(self) -> str | None:
+        """Say that the disk has no room for the one step, if so."""
+        needed = _SPACE_TIMES * self._store.engines.size_of_read()
+        free = shutil.disk_usage(self._store.path.parent).free
+        if free >= needed:
+            return None
+        return (
+            f"The state folder's disk has {free / 1e6:,.0f} MB free, and the switch needs"
+            f" {needed / 1e6:,.0f} MB. Free some."
+        )
 
     def _do(self, to: EngineId) -> None:
         """Switch: one transaction, after which everything is by the new engine."""
@@ -173,7 +262,7 @@ class Switching:
             self._store.engines.make_current(to)
             self._encoding.use(to)
             self._placing.scale = scale
-            adopted = adopt(self._store, self._placing, anew=True)
+            adopted = adopt(self._store, self._placing, anew=True, breathe=self._breathe)
             self._grouping.use(scale)
         self._publishing.use(scale)
         self.last = (
@@ -184,25 +273,43 @@ class Switching:
         self._settle_trial()
         self._restart(None)
 
+    def _follow_now_and_then(self) -> None:
+        """Take over photos that came back after a switch, many at a time."""
+        if not self._store.engines.has_read():
+            return
+        if self._clock.monotonic() >= self._follow_at or self._encoding.has_reread_all:
+            self._follow()
+            self._follow_at = self._clock.monotonic() + _FOLLOW_EVERY
+
     def _follow(self) -> None:
-        """Take over photos that came back after a switch."""
+        photos = self._store.engines.read_photos()
+        near = self._store.faces.people_near
+        before = {person for photo in photos for person in near(photo)}
         with self._store.transaction():
-            adopted = adopt(self._store, self._placing, anew=False)
+            adopted = adopt(self._store, self._placing, anew=False, breathe=self._breathe)
         log.info("%d photos follow to %s.", adopted.photos, self._store.engines.current.name)
-        self._publishing.touch_all()
+        self._publishing.touch(before | {person for photo in photos for person in near(photo)})
 
     def _go_on(self, switch: Switch) -> None:
         """Take up a switch that was under way when the daemon ended."""
         problem = _problem(switch.to, self._settings.setup)
         if problem is not None and switch.halted is None:
-            log.error("The switch to %s is halted: %s", switch.to.name, problem)
-            with self._store.transaction():
-                self._store.engines.halt(f"{problem.title} {problem.remedy}")
+            self._note_halt(switch, f"{problem.title} {problem.remedy}")
         elif problem is None and not self._broken(switch):
             self._restart(switch.to)
 
+    def _halt(self, switch: Switch, reason: str) -> None:
+        """Go on without the new engine until the user says otherwise."""
+        self._note_halt(switch, reason)
+        self._restart(None)
+
+    def _note_halt(self, switch: Switch, reason: str) -> None:
+        log.error("The switch to %s is halted: %s", switch.to.name, reason)
+        with self._store.transaction():
+            self._store.engines.halt(reason)
+
     def _broken(self, switch: Switch) -> bool:
-        """Whether its engine could not be used, and workers go without it."""
+        """Whether an error has halted it, and workers go without its engine."""
         return switch.halted not in {None, BY_THE_USER}
 
     def _restart(self, second: EngineId | None) -> None:

@@ -8,18 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 from facewatchd import plugins
 from facewatchd.errors import FacewatchError
-from facewatchd.model import DatePhotos, Lost, PhotoFailed, PhotoReadAgain
+from facewatchd.model import (
+    DatePhotos,
+    Lost,
+    PhotoChanged,
+    PhotoFailed,
+    PhotoReadAgain,
+    PhotoUnsupported,
+)
 from facewatchd.pool import Pool
+from facewatchd.store.engines import ROW
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from facewatchd.model import EngineId, Task, WorkerSettings
+    from facewatchd.model import EngineId, Setup, Task, WorkerSettings
     from facewatchd.pipeline.clock import Clock
     from facewatchd.pool import Outcome
 
 PHOTOS = 6
-_ROW = 160  # bytes of a face in the store besides its encoding: box, measures, keys, indices
+_TIMES = 3.5  # what is found is written once more in the one step, and taken away where it was
 _CLOSES_WITHIN = 2.0
 
 
@@ -89,8 +97,10 @@ class Trial:
             case PhotoReadAgain(photo):
                 self._seconds.append(seconds)
                 self._faces.append(len(photo.faces))
-            case PhotoFailed(reason) | Lost(reason):
+            case PhotoFailed(reason) | PhotoUnsupported(_, reason) | Lost(reason):
                 self._refused = reason
+            case PhotoChanged():
+                self._refused = "The files have changed."
 
     def _finish(self) -> None:
         if self._refused and not self._seconds:
@@ -108,15 +118,16 @@ class Trial:
 
 
 def cost(
-    trial: Trial, *, photos: int, unreachable: int, faces: int, workers: int
+    trial: Trial, setup: Setup, *, photos: int, unreachable: int, faces: int, workers: int
 ) -> dict[str, Any]:
     """Return what reading ``photos`` again takes, by what ``trial`` has measured.
 
-    The space is for as many faces as the sample had, or as the library has, whichever are more.
+    The space is for as many faces as the sample had, or as the library has, whichever are more,
+    and for the one step that takes them over.
     """
     if trial.measured is None:
         raise AssertionError("the trial is not over")
-    dimensions = plugins.encoder(trial.to.encoder).scale.dimensions
+    _, scale = plugins.identity(plugins.encoder(trial.to.encoder), setup)
     expected = max(trial.measured.faces * photos, faces)
     return {
         "photos": photos,
@@ -125,5 +136,5 @@ def cost(
         "seconds_a_photo": trial.measured.seconds,
         "workers": workers,
         "seconds": photos * trial.measured.seconds / workers,
-        "bytes": round(expected * (4 * dimensions + _ROW)),
+        "bytes": round(_TIMES * expected * (4 * scale.dimensions + ROW)),
     }

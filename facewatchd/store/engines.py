@@ -13,16 +13,23 @@ from facewatchd.store.files import below
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Sequence
 
     from facewatchd.model import Encoding, Face, PhotoResult
 
 TRIES = 2  # to read a known photo again
+ROW = 160  # bytes of a face in the store besides its encoding: box, measures, keys, indices
 
 _FILE = (
     "(SELECT id FROM files WHERE photo = photos.id AND state = 'done' {outside}"
-    " ORDER BY path LIMIT 1)"
+    " AND orientation {alike} photos.orientation ORDER BY path {order} LIMIT 1)"
 )
+_GIVEN_UP = (
+    "again = 0 AND engine <> ? AND missing_since IS NULL"
+    " AND NOT EXISTS (SELECT 1 FROM next_photos WHERE photo = photos.id)"
+)
+_WITHOUT = "switch_without_"
+_WAITS = "switch_waits_since"
 
 
 class Switch(NamedTuple):
@@ -55,6 +62,8 @@ class Engines:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self._from: dict[frozenset[bytes], tuple[float, int]] = {}  # how far `to_read` has looked
+        self.wishes = 0  # how often photos were named that are to be read again
 
     @property
     def known(self) -> EngineId | None:
@@ -79,7 +88,7 @@ class Engines:
             "INSERT OR REPLACE INTO facts VALUES (?, ?)",
             [("detector", engine.detector), ("engine", engine.encodings)],
         )
-        self._db.execute("DELETE FROM switch")
+        self._forget_switch()
 
     @property
     def switch(self) -> Switch | None:
@@ -94,10 +103,32 @@ class Engines:
         self._forget_all()
         self._db.execute("INSERT INTO switch VALUES (?, ?, ?, NULL)", to)
         self._db.execute("UPDATE photos SET again = ?", [TRIES])
+        self._wish()
 
     def halt(self, reason: str | None) -> None:
         """Note why the switch does not go on, or with None that it does."""
         self._db.execute("UPDATE switch SET halted = ?", [reason])
+
+    def without(self, which: str) -> bool:
+        """Whether the user wants the switch done without the photos ``which`` names."""
+        return self._fact(_WITHOUT + which) is not None
+
+    def do_without(self, which: Collection[str]) -> None:
+        """Note without which photos the user wants the switch done; what was noted is forgotten."""
+        self._forget_wishes()
+        self._db.executemany(
+            "INSERT INTO facts VALUES (?, '1')", [[_WITHOUT + each] for each in which]
+        )
+
+    @property
+    def waits_since(self) -> float | None:
+        """When the switch began to wait for photos that are away, seconds since 1970."""
+        since = self._fact(_WAITS)
+        return None if since is None else float(since)
+
+    def wait_from(self, now: float) -> None:
+        """Note that the switch waits for photos that are away from ``now`` on."""
+        self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", [_WAITS, repr(now)])
 
     def abort(self) -> None:
         """Stay with the engine of the library and delete what the other one found."""
@@ -106,27 +137,92 @@ class Engines:
             "UPDATE photos SET again = CASE WHEN engine = ? THEN 0 ELSE ? END",
             [str(self.current), TRIES],
         )
+        self._wish()
+
+    def given_up(self) -> int:
+        """Return how many photos could not be read by the engine that they are to be read by."""
+        row = self._db.execute(
+            f"SELECT count(*) FROM photos WHERE {_GIVEN_UP}", [str(self._target)]
+        ).fetchone()
+        return int(row[0])
+
+    def left(self) -> int:
+        """Return how many photos that a file shows are still to be read again, reachable or not."""
+        row = self._db.execute(
+            "SELECT count(*) FROM photos WHERE again > 0 AND EXISTS"
+            " (SELECT 1 FROM files WHERE photo = photos.id AND state = 'done')"
+        ).fetchone()
+        return int(row[0])
+
+    def size_of_read(self) -> int:
+        """Return how many bytes the faces that were read again take, but for what SQLite adds."""
+        row = self._db.execute("SELECT total(length(encoding) + ?) FROM next_faces", [ROW])
+        return int(row.fetchone()[0])
 
     def retry(self) -> None:
         """Try again what could not be read again."""
-        target = self.switch.to if self.switch else self.current
         self._db.execute(
             "UPDATE photos SET again = ? WHERE engine <> ?"
             " AND NOT EXISTS (SELECT 1 FROM next_photos WHERE photo = photos.id)",
-            [TRIES, str(target)],
+            [TRIES, str(self._target)],
         )
+        self._wish()
+
+    @property
+    def _target(self) -> EngineId:
+        """The engine that all photos are to be read by."""
+        return self.switch.to if self.switch else self.current
+
+    def _wish(self) -> None:
+        self.wishes += 1
+        self._from.clear()
+
+    def _fact(self, name: str) -> str | None:
+        row = self._db.execute("SELECT value FROM facts WHERE name = ?", [name]).fetchone()
+        return None if row is None else str(row[0])
+
+    def _forget_wishes(self) -> None:
+        self._db.execute("DELETE FROM facts WHERE substr(name, 1, 7) = 'switch_'")
+
+    def _forget_switch(self) -> None:
+        self._db.execute("DELETE FROM switch")
+        self._forget_wishes()
 
     def _forget_all(self) -> None:
-        self._db.execute("DELETE FROM switch")
+        self._forget_switch()
         self._db.execute("DELETE FROM next_faces")
         self._db.execute("DELETE FROM next_photos")
 
     # -- photos that are to be read again
 
     def to_read(self, limit: int, outside: Collection[bytes] = ()) -> list[ReadAgain]:
-        """Return photos to be read again from files below none of ``outside``, newest first."""
+        """Return photos to be read again from files below none of ``outside``, newest first.
+
+        Those that cannot be read now are not looked at every time: it goes on where it was, and
+        begins anew when there is nothing after that.
+        """
+        places = frozenset(outside)
+        start = self._from.pop(places, None)
+        found = self._to_read(limit, outside, start)
+        if not found and start is not None:
+            found = self._to_read(limit, outside, None)
+        if found:
+            row = self._db.execute("SELECT captured, id FROM photos WHERE id = ?", [found[0].photo])
+            self._from[places] = row.fetchone()
+        return found
+
+    def _to_read(
+        self, limit: int, outside: Collection[bytes], start: tuple[float, int] | None
+    ) -> list[ReadAgain]:
+        after, values = "", []
+        if start is not None:
+            after = "AND photos.captured <= ? AND (photos.captured < ? OR photos.id >= ?)"
+            values = [start[0], start[0], start[1]]
         return self._readable(
-            "WHERE again > 0 ORDER BY photos.captured DESC, photos.id LIMIT ?", outside, limit
+            f"WHERE again > 0 {after} ORDER BY photos.captured DESC, photos.id LIMIT ?",
+            outside,
+            *values,
+            limit,
         )
 
     def sample(self, count: int, outside: Collection[bytes] = ()) -> list[ReadAgain]:
@@ -138,15 +234,25 @@ class Engines:
     def _readable(
         self, clause: str, outside: Collection[bytes], *values: object
     ) -> list[ReadAgain]:
-        """Return photos and a file that shows each, best one that lies as the photo was read."""
+        """Return photos and a file that shows each.
+
+        The best one lies as the photo was read; the last try takes the one at the other end.
+        """
         limits = [limit for folder in outside for limit in below(folder)]
-        readable = "AND NOT (path >= ? AND path < ?) " * len(outside)
-        alike = _FILE.format(outside=f"{readable} AND orientation IS photos.orientation")
-        file = f"coalesce({alike}, {_FILE.format(outside=readable)})"
+        places = "AND NOT (path >= ? AND path < ?) " * len(outside)
+        first, first_other, last, last_other = (
+            _FILE.format(outside=places, alike=alike, order=order)
+            for order in ("", "DESC")
+            for alike in ("IS", "IS NOT")
+        )
+        file = (
+            f"CASE again WHEN 1 THEN coalesce({last_other}, {last})"
+            f" ELSE coalesce({first}, {first_other}) END"
+        )
         rows = self._db.execute(
             "SELECT photos.id, hash, files.id, path, size, mtime_ns, inode FROM photos"
             f" JOIN files ON files.id = {file} {clause}",
-            [*limits, *limits, *values],
+            [*limits * 4, *values],
         )
         return [
             ReadAgain(photo, picture, file, FileStat(path, size, mtime_ns, inode))
@@ -156,6 +262,7 @@ class Engines:
     def want(self, photo: int) -> None:
         """Have a photo read again."""
         self._db.execute("UPDATE photos SET again = ? WHERE id = ?", [TRIES, photo])
+        self._wish()
 
     def tried(self, photo: int) -> None:
         """Count a try that came to nothing."""
@@ -187,6 +294,10 @@ class Engines:
         """Whether there are photos that were read again and are not taken over yet."""
         return bool(self._db.execute("SELECT EXISTS (SELECT 1 FROM next_photos)").fetchone()[0])
 
+    def count_read(self) -> int:
+        """Return how many photos were read again and are not taken over yet."""
+        return int(self._db.execute("SELECT count(*) FROM next_photos").fetchone()[0])
+
     def read_photos(self) -> list[int]:
         """Return the photos that were read again, ordered by their hash."""
         rows = self._db.execute(
@@ -194,31 +305,38 @@ class Engines:
         )
         return [row[0] for row in rows]
 
-    def old_faces(self, photo: int) -> list[Old]:
-        """Return the faces that ``photo`` has in the library."""
-        rows = self._db.execute(
-            "SELECT faces.id, box_left, box_top, box_right, box_bottom, person FROM faces"
-            " LEFT JOIN looks ON looks.id = look WHERE photo = ? ORDER BY faces.id",
-            [photo],
-        )
-        return [Old(row[0], Box(*row[1:5]), row[5]) for row in rows]
+    def old_faces(self, photos: Sequence[int]) -> dict[int, list[Old]]:
+        """Return the faces that ``photos`` have in the library, by photo."""
+        found: dict[int, list[Old]] = {photo: [] for photo in photos}
+        for row in self._db.execute(
+            "SELECT photo, faces.id, box_left, box_top, box_right, box_bottom, person FROM faces"
+            f" LEFT JOIN looks ON looks.id = look WHERE photo IN ({_marks(photos)})"
+            " ORDER BY faces.id",
+            photos,
+        ):
+            found[row[0]].append(Old(row[1], Box(*row[2:6]), row[6]))
+        return found
 
-    def new_faces(self, photo: int) -> list[New]:
-        """Return the faces that were found when ``photo`` was read again."""
-        rows = self._db.execute(
-            "SELECT id, box_left, box_top, box_right, box_bottom FROM next_faces"
-            " WHERE photo = ? ORDER BY id",
-            [photo],
-        )
-        return [New(row[0], Box(*row[1:])) for row in rows]
+    def new_faces(self, photos: Sequence[int]) -> dict[int, list[New]]:
+        """Return the faces that were found when ``photos`` were read again, by photo."""
+        found: dict[int, list[New]] = {photo: [] for photo in photos}
+        for row in self._db.execute(
+            "SELECT photo, id, box_left, box_top, box_right, box_bottom FROM next_faces"
+            f" WHERE photo IN ({_marks(photos)}) ORDER BY id",
+            photos,
+        ):
+            found[row[0]].append(New(row[1], Box(*row[2:])))
+        return found
 
-    def replace(self, face: int, number: int) -> None:
-        """Make ``face`` what the new face ``number`` is; it keeps its id and its look."""
-        self._db.execute(
+    def replace(self, pairs: Iterable[tuple[int, int]]) -> None:
+        """Make each face what the new face is, by (new, face); it keeps its id and its look."""
+        rows = list(pairs)
+        self._db.executemany(
             "UPDATE faces SET engine = (SELECT value FROM facts WHERE name = 'engine'),"
             f" ({FOUND}) = (SELECT {FOUND} FROM next_faces WHERE id = ?) WHERE id = ?",
-            [number, face],
+            rows,
         )
+        self._db.executemany("DELETE FROM candidates WHERE face = ?", [row[1:] for row in rows])
 
     def enter(self, number: int) -> int:
         """Enter the new face ``number`` as one that is nobody's yet, and return its id."""
@@ -232,12 +350,15 @@ class Engines:
             raise AssertionError("an INSERT always has a row id")
         return face
 
-    def end(self, photo: int) -> None:
-        """Note that ``photo`` is as the engine of the library reads it."""
-        self._db.execute(
-            "UPDATE photos SET engine = ?, again = 0 WHERE id = ?", [str(self.current), photo]
+    def end(self, photos: Iterable[int]) -> None:
+        """Note that ``photos`` are as the engine of the library reads them."""
+        engine = str(self.current)
+        rows = [(photo,) for photo in photos]
+        self._db.executemany(
+            "UPDATE photos SET engine = ?, again = 0 WHERE id = ?",
+            [(engine, *row) for row in rows],
         )
-        self._db.execute("DELETE FROM next_photos WHERE photo = ?", [photo])
+        self._db.executemany("DELETE FROM next_photos WHERE photo = ?", rows)
 
     def members(self, person: str) -> list[tuple[int, int | None, Encoding]]:
         """Return (face, look, encoding) of the faces of ``person`` by the library's engine.
@@ -253,3 +374,7 @@ class Engines:
             [person],
         )
         return [(face, look, np.frombuffer(blob, "<f4")) for face, look, blob in rows]
+
+
+def _marks(values: Collection[object]) -> str:
+    return ", ".join("?" * len(values))

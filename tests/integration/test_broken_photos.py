@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from facewatchd.config import DEFAULT_DETECTOR, DEFAULT_ENCODER
 from facewatchd.model import (
     Answer,
     FileStat,
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SETTINGS = WorkerSettings("hog", "dlib", Setup(), megapixels=250, file_mb=500, memory_mb=2048)
+SETTINGS = WorkerSettings(
+    DEFAULT_DETECTOR, DEFAULT_ENCODER, Setup(), megapixels=250, file_mb=500, memory_mb=2048
+)
 
 REASONS = {
     "broken.jpg": "The file is truncated: image file is truncated (7 bytes not processed).",

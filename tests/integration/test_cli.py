@@ -219,7 +219,7 @@ def test_what_is_not_known_ends_with_title_remedy_and_exit_code(state: Path) -> 
 
 @pytest.mark.usefixtures("daemon")
 def test_wishes_reach_the_daemon(state: Path, control: Scripted) -> None:
-    assert ask(state, "retry") == "3 failed files will be tried again.\n"
+    assert ask(state, "retry") == "3 failed photos will be tried again.\n"
     assert "walked over" in ask(state, "scan")
     assert "clustered anew" in ask(state, "recluster")
     assert control.asked == [("scan", None), ("recluster", None)]

@@ -19,6 +19,7 @@ from facewatchd.doctor import examination, libraries
 from facewatchd.doctor.finding import as_root
 from facewatchd.errors import Exit
 from facewatchd.machine import Processor
+from tests.support.bound import bound
 from tests.support.mounts import Mounts, needs_root
 from tests.support.scripted import Scripted, served
 
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 NOBODY = 65534
-BOUND_BY_PERMISSIONS = (
-    "setpriv",
-    "--inh-caps=-dac_override,-dac_read_search",
-    "--bounding-set=-dac_override,-dac_read_search",
-)
 
 # Prints what is found of the folders alone: the engine takes its time to load.
 STORAGE = """
@@ -46,6 +42,7 @@ mounts = read_mounts()
 roots = [storage.root(each, settings, mounts, PATIENCE) for each in settings.roots]
 found = [configuration, *(root.finding for root in roots), storage.output(settings, PATIENCE)]
 found += storage.state(settings, mounts, PATIENCE)
+found.append(storage.cache(settings, PATIENCE))
 print(json.dumps([[f._asdict() for f in found], sum(root.to_watch for root in roots)]))
 """
 
@@ -106,11 +103,6 @@ def by_word(found: list[dict[str, Any]]) -> Findings:
 
 def wrong(findings: Findings) -> set[str]:
     return {about for about, finding in findings.items() if finding["mend"]}
-
-
-def bound() -> tuple[str, ...]:
-    """Return what makes a program obey permissions: root does, without two capabilities."""
-    return BOUND_BY_PERMISSIONS if os.geteuid() == 0 else ()
 
 
 @pytest.fixture
@@ -177,6 +169,24 @@ def test_an_output_that_may_not_be_written_or_made_is_wrong(home: Home) -> None:
     findings = home.storage(*bound())
     assert f"may not make it in {home.people}" in findings["Output"]["words"]
     assert "install -d -o " in findings["Output"]["mend"]
+
+
+def test_a_cache_that_may_not_be_written_or_made_is_wrong_and_none_is_made(home: Home) -> None:
+    cache = home.state / "cache"
+    home.configure(engine={"cache": str(cache)})
+    findings = home.storage(*bound())
+    assert (wrong(findings), findings["Cache"]["words"]) == (
+        set(),
+        "is not there yet and can be made",
+    )
+    assert not cache.exists()
+    cache.mkdir()
+    assert home.storage(*bound())["Cache"]["words"] == "can be written"
+    cache.chmod(0o555)
+    findings = home.storage(*bound())
+    assert wrong(findings) == {"Cache"}
+    assert "may not be written by" in findings["Cache"]["words"]
+    assert f" {cache}" in findings["Cache"]["mend"]
 
 
 def test_a_file_in_the_place_of_the_output_is_wrong(home: Home) -> None:

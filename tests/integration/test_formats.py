@@ -13,6 +13,7 @@ import psutil
 import pytest
 from PIL import ExifTags, Image
 
+from facewatchd.config import DEFAULT_DETECTOR, DEFAULT_ENCODER
 from facewatchd.decode import Photo
 from facewatchd.model import (
     Answer,
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-SETTINGS = WorkerSettings("hog", "dlib", Setup(), megapixels=250, file_mb=500, memory_mb=2048)
+SETTINGS = WorkerSettings(
+    DEFAULT_DETECTOR, DEFAULT_ENCODER, Setup(), megapixels=250, file_mb=500, memory_mb=2048
+)
 MIB = 1 << 20
 STORED = {  # EXIF orientation -> how a camera held so stores an upright picture
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -86,6 +89,10 @@ class Reader:
 
     def _kib(self, name: str) -> int:
         return next(int(s.split()[1]) for s in self._status().splitlines() if s.startswith(name))
+
+    def peak(self) -> float:
+        """Return how many MB the worker took at most, pages that it shares with others included."""
+        return self._kib("VmHWM:") * 1024 / 1e6
 
     def growth(self, path: Path) -> tuple[Answer, float]:
         """Return how the file ends, and how many MiB the worker took meanwhile beyond before."""
@@ -242,3 +249,93 @@ def test_other_metadata_are_another_content_of_the_same_picture(
     assert other.identity is not None
     assert one.identity.hash == other.identity.hash
     assert (one.identity.orientation, other.identity.orientation) == (1, 6)
+
+
+def grey(image: Image.Image, path: Path) -> Path:
+    return saved(image.convert("L"), path.with_suffix(".png"))
+
+
+def cmyk(image: Image.Image, path: Path) -> Path:
+    return saved(image.convert("CMYK"), path.with_suffix(".tif"))
+
+
+def sixteen_bits(image: Image.Image, path: Path) -> Path:
+    values = np.asarray(image.convert("L"), np.uint16) * 257
+    return saved(Image.fromarray(values), path.with_suffix(".png"))
+
+
+def with_alpha(image: Image.Image, path: Path) -> Path:
+    return saved(image.convert("RGBA"), path.with_suffix(".png"))
+
+
+def with_a_palette(image: Image.Image, path: Path) -> Path:
+    return saved(image.convert("P", palette=Image.Palette.ADAPTIVE), path.with_suffix(".gif"))
+
+
+def animated(image: Image.Image, path: Path) -> Path:
+    black = [Image.new("RGB", image.size)]
+    return saved(
+        image, path.with_suffix(".webp"), save_all=True, append_images=black, lossless=True
+    )
+
+
+def of_two_pictures(image: Image.Image, path: Path) -> Path:
+    black = [Image.new("RGB", image.size)]
+    return saved(image, path.with_suffix(".mpo"), save_all=True, append_images=black, quality=95)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [grey, cmyk, sixteen_bits, with_alpha, with_a_palette, animated, of_two_pictures],
+)
+def test_the_face_is_found_however_the_pixels_are_stored(
+    reader: Reader, odd: Path, tmp_path: Path, stored: Callable[[Image.Image, Path], Path]
+) -> None:
+    (expected,) = reader.read(saved(portrait(odd), tmp_path / "plain.png")).faces
+    (face,) = reader.read(stored(portrait(odd), tmp_path / "stored")).faces
+    assert np.abs(np.array(face.box) - expected.box).max() <= 16
+    assert np.linalg.norm(face.encoding - expected.encoding) <= 0.4
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (1, 60_000), (60_000, 1), (60_000, 30)])
+def test_a_picture_of_any_shape_is_read_and_shows_nobody(
+    reader: Reader, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    path = saved(Image.new("RGB", size, (90, 140, 90)), tmp_path / "plain.png")
+    answer, mib = reader.growth(path)
+    assert isinstance(answer, PhotoRead), answer
+    assert (answer.result.width, answer.result.height, answer.result.faces) == (*size, ())
+    assert mib < 150
+
+
+def test_a_worker_takes_less_than_400_mb_for_photos_of_groups(
+    photos: Path, measured: Callable[[str], None]
+) -> None:
+    reader = Reader()
+    try:
+        for path in sorted((photos / "groups").glob("*.jpg")):
+            assert len(reader.read(path).faces) >= 20
+        megabytes = reader.peak()
+    finally:
+        reader.pool.close()
+    measured(f"A worker took {megabytes:.0f} MB at the peak, shared pages included.")
+    assert 100 < megabytes < 400
+
+
+def test_a_thousand_faces_in_one_photo_are_all_encoded(
+    reader: Reader, photos: Path, tmp_path: Path, measured: Callable[[str], None]
+) -> None:
+    with Image.open(photos / "lfw" / "AJ_Cook_0001.jpg") as image:
+        face = image.convert("RGB").crop((55, 55, 195, 195)).resize((45, 45))
+    mosaic = Image.new("RGB", (35 * 45, 30 * 45))
+    for number in range(35 * 30):
+        mosaic.paste(face, (45 * (number % 35), 45 * (number // 35)))
+    answer, mib = reader.growth(saved(mosaic, tmp_path / "mosaic.png"))
+    assert isinstance(answer, PhotoRead), answer
+    encodings = np.array([each.encoding for each in answer.result.faces])
+    measured(
+        f"A photo of 1,050 faces: {len(encodings)} are found, {mib:,.0f} MiB more at the peak."
+    )
+    assert 1000 <= len(encodings) <= 1060
+    assert np.isfinite(encodings).all()
+    assert mib < 400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import os
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import replace
+from pwd import getpwuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +23,7 @@ from facewatchd.models.fetch import fetch
 from facewatchd.models.folder import Folder
 from facewatchd.models.install import install
 from facewatchd.models.known import File, Licence, Model
+from facewatchd.models.part import Part
 from tests.support.file_server import Served, serve
 from tests.support.mounts import Mounts, needs_root
 
@@ -436,6 +439,90 @@ def test_root_does_not_fetch_what_the_daemon_could_not_read(folder: Folder, serv
     assert not folder.path.exists()
 
 
+def test_root_fetches_nothing_for_a_daemon_whose_state_is_anothers(
+    tmp_path: Path, server: Served
+) -> None:
+    needs_root()
+    models, state = tmp_path / "models", tmp_path / "state"
+    for made in (models, state):
+        made.mkdir()
+    os.chown(state, NOBODY, NOBODY)
+    folder = Folder(models / "below", state)
+    with pytest.raises(FacewatchError, match=f"{state} belongs to ") as caught:
+        fetch(single(), folder, server.address, silent)
+    user = getpwuid(NOBODY).pw_name
+    assert f"install -d -o {user} {models / 'below'} && runuser -u {user} " in caught.value.remedy
+    folder.path.mkdir()
+    with pytest.raises(FacewatchError) as caught:
+        fetch(single(), folder, server.address, silent)
+    assert f"chown -R {user} {models / 'below'} && runuser" in caught.value.remedy
+    assert server.asked == []
+    os.chown(state, 0, 0)
+    fetch(single(), folder, server.address, silent)
+    assert folder.has(single())
+
+
+def test_a_member_that_is_the_folder_itself_is_no_matter(folder: Folder, tmp_path: Path) -> None:
+    archive = zipped(det_dot_onnx=DETECTOR, rec_dot_onnx=RECOGNISER)
+    source = tmp_path / "pack.zip"
+    source.write_bytes(archive)
+    with zipfile.ZipFile(source, "a") as more:
+        more.writestr("./", b"")
+    install(pack(archive), folder, source)
+    assert folder.has(pack(archive))
+
+
+def test_a_folder_in_the_place_of_a_model_is_named_and_stays(
+    folder: Folder, tmp_path: Path
+) -> None:
+    (folder.path / "one.onnx").mkdir(parents=True)
+    source = tmp_path / "one.onnx"
+    source.write_bytes(DATA)
+    with pytest.raises(FacewatchError, match=r"one\.onnx is a folder, where the model") as caught:
+        install(single(), folder, source)
+    assert caught.value.remedy == f"Move it away: mv {folder.path / 'one.onnx'} ELSEWHERE"
+    assert (folder.path / "one.onnx").is_dir()
+
+
+def test_a_record_that_is_no_text_is_an_error_with_what_to_type(folder: Folder) -> None:
+    folder.path.mkdir(parents=True)
+    (folder.path / "one.sha256").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(FacewatchError, match=r"record .*one\.sha256 is damaged") as caught:
+        folder.recorded(single())
+    assert f"rm {folder.path / 'one.sha256'}; facewatchctl models fetch one" in caught.value.remedy
+
+
+def test_a_part_that_was_removed_while_it_was_opened_is_opened_anew(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.path.mkdir(parents=True)
+    path = folder.part(single())
+    path.write_bytes(b"of one that ends now")
+    flock = fcntl.flock
+
+    def late(descriptor: int, operation: int) -> None:
+        """Lock after another process has ended and removed the file."""
+        monkeypatch.undo()
+        path.unlink()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with Part.opened(path) as part:
+        assert part.size == 0
+        part.append(b"ours")
+        assert path.read_bytes() == b"ours"
+
+
+def test_a_note_that_cannot_be_written_is_an_error_of_ours(folder: Folder) -> None:
+    folder.path.mkdir(parents=True)
+    path = folder.part(single())
+    with Part.opened(path) as part:
+        (folder.path / f"{path.name}.from").mkdir()
+        with pytest.raises(FacewatchError, match=r"one\.part\.from cannot be written"):
+            part.restart("https://example.org/one.onnx", '"1"')
+        (folder.path / f"{path.name}.from").rmdir()
+
+
 def judged(folder: Folder) -> dict[str, Any]:
     return {finding.about: finding for finding in map(weights.examine, folder.weights())}
 
@@ -454,7 +541,11 @@ def test_a_real_model_loads_and_a_damaged_truncated_or_foreign_one_is_named(
     }.items():
         (own / f"{name}.onnx").write_bytes(data)
     (folder.path / "face_detection_yunet_2026may.onnx").write_bytes(good[:-1] + b"\0")
+    (folder.path / "x.onnx").mkdir()
     found = judged(folder)
+    foreign = found.pop("x.onnx")
+    assert foreign.words == "is a folder, not a model"
+    assert foreign.mend == f"mv {folder.path / 'x.onnx'} ELSEWHERE"
     assert {about for about, finding in found.items() if finding.mend is None} == {"own/good.onnx"}
     damaged = found["face_detection_yunet_2026may.onnx"]
     assert "its SHA-256 is not" in damaged.words

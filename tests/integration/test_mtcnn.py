@@ -286,6 +286,12 @@ def in_double_precision(path: Path) -> None:
     joblib.dump([each.astype(np.float64) for each in arrays("pnet.lz4")], path, compress="lz4")
 
 
+def with_a_weight_that_is_no_number(path: Path) -> None:
+    weights = [each.copy() for each in arrays("pnet.lz4")]
+    weights[3].flat[5] = np.nan
+    joblib.dump(weights, path, compress="lz4")
+
+
 def something_else(path: Path) -> None:
     joblib.dump({"weights": 1}, path, compress="lz4")
 
@@ -299,6 +305,7 @@ def something_else(path: Path) -> None:
         of_another_network,
         with_a_layer_less,
         in_double_precision,
+        with_a_weight_that_is_no_number,
         something_else,
     ],
 )

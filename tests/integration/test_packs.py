@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tracemalloc
 import warnings
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ def setup(shared: Path) -> Setup:
     pack = shared / "models" / "mini_s"
     if not pack.is_dir():
         missing(f"the pack of models {pack}")
-    return Setup(models=pack, smallest_face=1)
+    return Setup(models=pack.parent, pack=pack.name, smallest_face=1)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,9 @@ def reference(setup: Setup) -> Callable[[Pixels], list[Any]]:
             app: Any = import_module("insightface.app")
         except ImportError as cause:
             missing(f"the package insightface with all that it needs ({cause})")
-        analysis = app.FaceAnalysis(str(setup.models), allowed_modules=["detection", "recognition"])
+        analysis = app.FaceAnalysis(
+            str(setup.models / "mini_s"), allowed_modules=["detection", "recognition"]
+        )
 
     def faces(pixels: Pixels) -> list[Any]:
         with warnings.catch_warnings():
@@ -175,7 +178,7 @@ def test_small_faces_are_left_out_as_the_setting_says(photos: Path, setup: Setup
     pixels = Photo((photos / "groups" / "group4.jpg").read_bytes(), 250).picture(1600).pixels
     sides = {}
     for smallest in (1, 40):
-        found = ScrfdDetector(Setup(models=setup.models, smallest_face=smallest)).detect(pixels)
+        found = ScrfdDetector(replace(setup, smallest_face=smallest)).detect(pixels)
         boxes = [face.box for face in found]
         sides[smallest] = sorted(max(b.right - b.left, b.bottom - b.top) for b in boxes)
     assert sides[1][0] < 40
@@ -186,7 +189,7 @@ def test_small_faces_are_left_out_as_the_setting_says(photos: Path, setup: Setup
 def test_small_faces_are_missed_in_a_small_picture(photos: Path, setup: Setup) -> None:
     pixels = Photo((photos / "groups" / "group4.jpg").read_bytes(), 250).picture(1600).pixels
     found = {
-        side: len(ScrfdDetector(Setup(side, 1, models=setup.models)).detect(pixels))
+        side: len(ScrfdDetector(replace(setup, longest_side=side)).detect(pixels))
         for side in (320, 1600)
     }
     assert found[320] < found[1600] - 5
@@ -222,7 +225,7 @@ def test_a_thousand_faces_are_all_found(photos: Path, setup: Setup) -> None:
     with Image.open(photos / "lfw" / "AJ_Cook_0001.jpg") as image:
         face = np.array(image.crop((45, 45, 205, 205)).resize((cell, cell)))
     crowd = np.tile(face, (rows, columns, 1))
-    found = ScrfdDetector(Setup(2400, 24, models=setup.models)).detect(crowd)
+    found = ScrfdDetector(replace(setup, longest_side=2400, smallest_face=24)).detect(crowd)
     assert len(found) == rows * columns
     cells = {
         (int((each.box.left + each.box.right) / 2 / cell), int(each.box.top / cell))
@@ -252,7 +255,9 @@ def test_a_recogniser_that_centres_pixels_itself_is_given_them_as_they_are(
     encodings = []
     for centres in (False, True):
         pack = folder(tmp_path / str(centres), r=recogniser(64, centres=centres), d=detector_of())
-        encodings.append(ArcfaceEncoder(Setup(models=pack)).encode(pixels, [FACE])[0])
+        encodings.append(
+            ArcfaceEncoder(Setup(models=tmp_path, pack=pack.name)).encode(pixels, [FACE])[0]
+        )
     assert float(encodings[0] @ encodings[1]) == pytest.approx(1, abs=1e-5)
 
 
@@ -264,7 +269,7 @@ def test_a_damaged_recogniser_whose_numbers_are_none_is_one_clear_error(tmp_path
 
 
 def test_a_truncated_detector_is_one_clear_error(tmp_path: Path, setup: Setup) -> None:
-    whole = (setup.models / "det_500m.onnx").read_bytes()
+    whole = (setup.models / "mini_s" / "det_500m.onnx").read_bytes()
     folder(tmp_path / "pack", det_500m=whole[: len(whole) // 2])
     with pytest.raises(PluginError, match=r"det_500m\.onnx is no ONNX model, or is damaged"):
         ScrfdDetector(Setup(models=tmp_path))

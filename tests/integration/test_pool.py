@@ -15,7 +15,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from facewatchd.errors import PluginError
+from facewatchd.errors import LoadError
 from facewatchd.model import (
     Answer,
     Box,
@@ -329,7 +329,7 @@ def test_an_engine_that_cannot_be_loaded_is_one_error(
     settings = WorkerSettings(detector, "dlib", Setup(), 250, 500, 512)
     pool = make_pool(settings)
     pool.submit(read(blank(tmp_path, 20)), time.monotonic())
-    with pytest.raises(PluginError) as error:
+    with pytest.raises(LoadError) as error:
         outcomes(pool)
     assert error.value.title.startswith(title)
     assert error.value.remedy

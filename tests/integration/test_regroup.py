@@ -3,7 +3,7 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
-from importlib.metadata import files
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dlib
@@ -15,6 +15,7 @@ from scipy.spatial.distance import pdist
 
 from facewatchd.child import Child
 from facewatchd.clustering.linkage import average_linkage
+from facewatchd.engines.weights import DLIB_MODELS, packaged
 from facewatchd.regroup import Grouped, Refused, Task
 
 if TYPE_CHECKING:
@@ -45,14 +46,12 @@ def answer(child: Child) -> Any:
 @pytest.fixture(scope="module")
 def portraits(photos: Path) -> tuple[NDArray[np.float32], list[str]]:
     """Return the encodings of real portraits, made by dlib itself, and who each one shows."""
-    weights = {
-        path.name: str(path.locate())
-        for path in files("face_recognition_models") or []
-        if path.suffix == ".dat"
-    }
+    weights = partial(packaged, packages=DLIB_MODELS, needed_by="test")
     detector = dlib.get_frontal_face_detector()
-    landmarks = dlib.shape_predictor(weights["shape_predictor_5_face_landmarks.dat"])
-    network = dlib.face_recognition_model_v1(weights["dlib_face_recognition_resnet_model_v1.dat"])
+    landmarks = dlib.shape_predictor(str(weights("shape_predictor_5_face_landmarks.dat")))
+    network = dlib.face_recognition_model_v1(
+        str(weights("dlib_face_recognition_resnet_model_v1.dat"))
+    )
     with (photos / "lfw.csv").open(newline="") as table:
         rows = [row for row in csv.DictReader(table) if row["faces_in_image"] == "1"]
     people = ("Serena_Williams", "Vladimir_Putin", "Laura_Bush", "Tom_Ridge")

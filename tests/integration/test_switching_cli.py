@@ -17,8 +17,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-ENGINE = {"name": "hog+dlib", "note": None, "waiting": 0, "last": None, "switch": None}
-SWITCH = {"to": "mtcnn+dlib", "halted": None, "done": 40, "total": 1200, "seconds_left": 3700.0}
+ENGINE = {
+    "name": "hog+dlib",
+    "note": None,
+    "waiting": 0,
+    "unreadable": 0,
+    "last": None,
+    "switch": None,
+}
+SWITCH = {
+    "to": "mtcnn+dlib",
+    "halted": None,
+    "done": 40,
+    "total": 1200,
+    "away": 0,
+    "waits_until": None,
+    "seconds_left": 3700.0,
+}
 
 
 @pytest.fixture
@@ -91,12 +106,37 @@ def test_a_halt_photos_that_wait_and_another_configuration_are_said() -> None:
         | {
             "note": "The configuration names another.",
             "waiting": 1,
+            "unreadable": 2,
             "switch": SWITCH | {"halted": "it broke"},
         }
     )
     assert fields == [
         Field("Engine", "hog+dlib"),
         Field("Engine", "The configuration names another."),
-        Field("Switch", "to mtcnn+dlib: 40 of 1,200 photos read, it broke"),
-        Field("Waiting", "1 photo waits for the engine hog+dlib: not readable now"),
+        Field(
+            "Switch",
+            "to mtcnn+dlib: 40 of 1,200 photos read, 2 could not be read; halted, it broke; go on"
+            " with: facewatchctl engine resume, drop it with: facewatchctl engine abort",
+        ),
+        Field(
+            "Waiting",
+            "1 photo waits for the engine hog+dlib: 1 cannot be reached or not read yet",
+        ),
     ]
+
+
+def test_photos_that_wait_are_said_with_the_reason_and_what_helps() -> None:
+    [_, waiting] = render.engine_fields(ENGINE | {"waiting": 5, "unreadable": 2})
+    assert waiting.text == (
+        "5 photos wait for the engine hog+dlib: 3 cannot be reached or not read yet,"
+        " 2 could not be read (try again: facewatchctl retry)"
+    )
+
+
+def test_a_switch_that_waits_for_a_disk_says_so_and_how_not_to() -> None:
+    waits = SWITCH | {"done": 40, "total": 40, "away": 7, "waits_until": 1e9}
+    [_, switch] = render.engine_fields(ENGINE | {"switch": waits})
+    assert "40 of 40 photos read; waits for 7 photos on places that are away, until 2001-" in (
+        switch.text
+    )
+    assert switch.text.endswith("without them now: facewatchctl engine resume --without-the-rest")

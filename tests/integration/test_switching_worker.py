@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from hashlib import blake2b
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
-from facewatchd.errors import PluginError
+from facewatchd.decode import HASH_SIZE
+from facewatchd.errors import LoadError
 from facewatchd.model import (
     FileStat,
     Hashed,
     PhotoChanged,
+    PhotoFailed,
     PhotoRead,
     PhotoReadAgain,
     ReadAgain,
@@ -88,7 +92,31 @@ def test_a_known_photo_is_read_again_by_the_last_engine(pool: Pool, stat: FileSt
     assert [face.encoding.tolist() for face in again.result.faces] == [
         face.encoding.tolist() for face in new.second
     ]
-    assert isinstance(finish(pool, ReadAgain(1, b"another", 1, stat)), PhotoChanged)
+
+
+def test_an_unchanged_file_with_another_picture_is_a_failed_try(pool: Pool, stat: FileStat) -> None:
+    answer = finish(pool, ReadAgain(1, b"another", 1, stat))
+    assert isinstance(answer, PhotoFailed)
+    assert "does not show the picture" in answer.reason
+    touched = replace(stat, mtime_ns=stat.mtime_ns + 1)
+    assert isinstance(finish(pool, ReadAgain(1, b"another", 1, touched)), PhotoChanged)
+
+
+def test_a_photo_that_an_older_store_knows_by_its_file_is_read_again(
+    pool: Pool, photos: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "turned.jpg"
+    with Image.open(photos / "bbt" / "bbt1.jpg") as picture:
+        exif = picture.getexif()
+        exif[0x0112] = 6  # Orientation
+        picture.rotate(90, expand=True).save(path, quality=95, exif=exif)
+    content = blake2b(path.read_bytes(), digest_size=HASH_SIZE).digest()
+    stat = FileStat.of(bytes(path), path.stat())
+    answer = finish(pool, ReadAgain(1, content, 1, stat))
+    assert isinstance(answer, PhotoReadAgain)
+    assert answer.result.faces
+    assert answer.result.hash == content
+    assert answer.result.orientation == 1, "its boxes are those of the upright file"
 
 
 def test_a_pool_that_starts_anew_gives_back_what_was_under_way(pool: Pool, stat: FileStat) -> None:
@@ -104,7 +132,7 @@ def test_a_pool_that_starts_anew_gives_back_what_was_under_way(pool: Pool, stat:
 def test_what_a_worker_without_weights_was_given_is_given_back(pool: Pool, stat: FileStat) -> None:
     task = ReadPhoto(1, stat)
     pool.restart(replace(ONE, second=("hog", "brittle")), time.monotonic())
-    with pytest.raises(PluginError, match="weights of 'brittle'"):
+    with pytest.raises(LoadError, match="weights of 'brittle'"):
         finish(pool, task)
     assert pool.restart(ONE, time.monotonic()) == [task]
     assert isinstance(finish(pool, task), PhotoRead)

@@ -12,7 +12,7 @@ from facewatchd.errors import ApiError, NotFoundError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
 ROOT = b"/photos"
@@ -93,6 +93,7 @@ class Scripted:
                 "name": "hog+dlib",
                 "note": None,
                 "waiting": 0,
+                "unreadable": 0,
                 "last": None,
                 "switch": self.switch,
             },
@@ -197,8 +198,8 @@ class Scripted:
     def pause_switch(self) -> None:
         self.asked.append(("pause", None))
 
-    def resume_switch(self) -> None:
-        self.asked.append(("resume", None))
+    def resume_switch(self, without: Collection[str] = ()) -> None:
+        self.asked.append(("resume", ",".join(without) or None))
 
     def abort_switch(self) -> None:
         self.asked.append(("abort", None))

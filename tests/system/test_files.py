@@ -165,7 +165,7 @@ def test_photos_that_crash_hang_or_exhaust_a_worker_cost_only_themselves(
         "101": "crashed (SIGSEGV)",
         "102": "took longer than 3 seconds",
         "103": "needed more than 512 MB",
-        "104": "ended with code 1",
+        "104": "The detector 'rogue' failed: ZeroDivisionError",
         "105": "was killed (SIGKILL)",
     }
     assert errors.keys() == expected.keys()

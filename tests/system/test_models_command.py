@@ -16,6 +16,7 @@ import pytest
 
 from facewatchd.errors import Exit
 from facewatchd.models.known import KNOWN, model
+from tests.support.bound import bound
 from tests.support.file_server import serve
 
 if TYPE_CHECKING:
@@ -43,9 +44,11 @@ class Home:
     def command(self, verb: str, *arguments: object) -> list[str]:
         return [str(CTL), "models", verb, "--config", str(self.config), *map(str, arguments)]
 
-    def run(self, verb: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, verb: str, *arguments: object, launcher: tuple[str, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self.command(verb, *arguments),
+            [*launcher, *self.command(verb, *arguments)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -170,11 +173,75 @@ def test_a_file_that_is_not_there_is_an_error_with_its_name(home: Home) -> None:
     assert "There is no file /nowhere/yunet.onnx." in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("ftp://127.0.0.1/yunet.onnx", "only http:// and https://"),
+        ("/", "/ cannot be read: Is a directory."),
+    ],
+)
+def test_what_cannot_be_fetched_from_is_said_truly(home: Home, source: str, says: str) -> None:
+    ended = home.run("fetch", "yunet", "--yes", "--from", source)
+    assert ended.returncode == Exit.FAILED
+    title, remedy = ended.stderr.splitlines()
+    assert says in title
+    assert "There is no file" not in title
+    assert remedy.strip()
+    assert not home.models.exists()
+
+
+@pytest.mark.parametrize("verb", [("list",), ("check",), ("fetch", "buffalo_s", "--yes")])
+@pytest.mark.parametrize("closed", ["state", "state/models", "state/models/buffalo_s"])
+def test_folders_that_may_not_be_read_are_one_error(
+    home: Home, tmp_path: Path, verb: tuple[str, ...], closed: str
+) -> None:
+    (home.models / "buffalo_s").mkdir(parents=True)
+    (tmp_path / closed).chmod(0)
+    ended = home.run(*verb, launcher=bound())
+    (tmp_path / closed).chmod(0o700)
+    assert ended.returncode == Exit.CONFIG
+    title, remedy = ended.stderr.splitlines()
+    assert title.endswith("cannot be read: Permission denied.")
+    assert f"{tmp_path / closed} belongs to " in remedy
+
+
+@pytest.mark.parametrize("verb", [("list",), ("check",), ("fetch", "yunet", "--yes")])
+def test_a_file_in_the_place_of_the_model_folder_is_one_error(
+    home: Home, verb: tuple[str, ...]
+) -> None:
+    home.models.parent.mkdir()
+    home.models.write_bytes(b"")
+    ended = home.run(*verb)
+    assert ended.returncode == Exit.CONFIG
+    title, remedy = ended.stderr.splitlines()
+    assert f"{home.models} is a file, where a folder of models would be" in title
+    assert f"mv {home.models} ELSEWHERE" in remedy
+
+
 def test_an_invalid_configuration_is_its_own_error(home: Home) -> None:
     home.config.write_text("dance: 1")
     ended = home.run("list")
     assert ended.returncode == Exit.CONFIG
     assert "dance: there is no such setting" in ended.stderr
+
+
+def test_a_model_folder_that_may_not_be_read_ends_the_daemon_with_one_clear_error(
+    home: Home, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    models = tmp_path / "models"
+    models.mkdir(mode=0)
+    settings = json.loads(home.config.read_text())
+    engine = {"detector": "scrfd", "encoder": "arcface", "models": str(models)}
+    home.config.write_text(json.dumps(settings | {"engine": engine}))
+    daemon = [str(CTL.with_name("facewatchd")), "--config", str(home.config)]
+    ended = subprocess.run(
+        [*bound(), *daemon], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == Exit.CONFIG
+    assert "Traceback" not in ended.stderr
+    assert f"{models} cannot be read: Permission denied." in ended.stderr
+    assert f"{models} belongs to " in ended.stderr
 
 
 def test_hardware_that_is_not_there_ends_the_daemon_with_one_clear_error(

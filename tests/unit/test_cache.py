@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
+import time
 from stat import S_IMODE
 from typing import TYPE_CHECKING
 
@@ -65,9 +67,56 @@ def test_another_source_and_another_kind_are_converted_by_themselves(
     converted(source, "turned-1", convert, folder)
     source.write_bytes(b"new weights")
     assert converted(source, "turned-1", convert, folder) == b"sthgiew wen"
-    converted(source, "turned-2", convert, folder)
+    converted(source, "other", convert, folder)
     assert convert.runs == 3
-    assert len(list(folder.iterdir())) == 3
+    assert converted(source, "turned-1", convert, folder) == b"sthgiew wen"
+    assert convert.runs == 3
+
+
+def test_what_other_weights_and_versions_left_is_removed_and_nothing_else(
+    source: Path, convert: Converter, tmp_path: Path
+) -> None:
+    folder = tmp_path / "cache"
+    beside = tmp_path / "weights-more.dat"
+    beside.write_bytes(b"a name that begins alike")
+    converted(beside, "turned-1", convert, folder)
+    converted(source, "other-1", convert, folder)
+    stay = {*folder.iterdir(), folder / "note.txt"}
+    (folder / "note.txt").write_text("of somebody else")
+    converted(source, "turned-1", convert, folder)
+    source.write_bytes(b"new weights")
+    converted(source, "turned-1", convert, folder)
+    converted(source, "turned-12", convert, folder)
+    (kept,) = set(folder.iterdir()) - stay
+    assert kept.suffix == ".turned-12"
+    assert stay < set(folder.iterdir())
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from facewatchd.engines.cache import converted
+os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+converted(Path(sys.argv[1]), "turned-1", lambda data: data[::-1], Path(sys.argv[2]))
+"""
+
+
+def test_what_a_kill_left_behind_is_removed_when_nobody_can_be_writing_it_any_more(
+    source: Path, convert: Converter, tmp_path: Path
+) -> None:
+    folder = tmp_path / "cache"
+    command = [sys.executable, "-c", KILLED, str(source), str(folder)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    (left,) = folder.iterdir()
+    assert left.stat().st_size > source.stat().st_size
+    converted(source, "turned-1", convert, folder)
+    assert left.exists()  # it is new: another worker may be about to end it
+    two_hours_ago = time.time() - 7200
+    os.utime(left, (two_hours_ago, two_hours_ago))
+    converted(source, "turned-1", convert, folder)
+    assert convert.runs == 1
+    assert not left.exists()
+    assert len(list(folder.iterdir())) == 1
 
 
 @pytest.mark.parametrize("damage", ["flipped", "truncated", "empty", "longer"])

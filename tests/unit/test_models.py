@@ -136,3 +136,16 @@ def test_models_of_the_users_own_are_listed_by_their_folder(tmp_path: Path) -> N
         "mini_s/rec.onnx",
         "single.onnx",
     }
+
+
+def test_a_folder_with_the_name_of_a_model_is_listed_as_incomplete(tmp_path: Path) -> None:
+    (tmp_path / "x.onnx").mkdir()
+    (row,) = [row for row in Folder(tmp_path).listed() if row.licence == "not known"]
+    assert (row.name, row.state, row.size) == ("x.onnx", "incomplete", 0)
+
+
+@pytest.mark.parametrize("known", KNOWN, ids=NAMES)
+def test_who_states_a_checksum_is_named_in_the_page(page: str, known: Model) -> None:
+    *_, name = str(known.cited).split(" of ")
+    name = name.removeprefix("the file's Git LFS pointer in ")
+    assert name.lower() in page.lower()

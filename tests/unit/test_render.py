@@ -71,6 +71,7 @@ def status() -> dict[str, Any]:
             "name": "hog+dlib",
             "note": None,
             "waiting": 0,
+            "unreadable": 0,
             "last": None,
             "switch": None,
         },

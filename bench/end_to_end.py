@@ -262,7 +262,7 @@ def heics(photos: Path, folder: Path) -> None:
 
 def scans(photos: Path, folder: Path) -> None:
     """Put pages into ``folder`` as a scanner makes them: A4 at 300 dpi, six portraits each, PNG."""
-    portraits = sorted((photos / "bbt").glob("*/*.jpg"))[:24]
+    portraits = sorted((photos / "bbt").glob("*/*.*"))[:24]
     for page in range(4):
         sheet = Image.new("RGB", _A4, "white")
         for number, path in enumerate(portraits[6 * page : 6 * page + 6]):

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from facewatchd.config import Settings
     from facewatchd.pipeline import Pipeline
 
+# Watchdog watches some time after its tricks are made, and tells nobody since when: the root is
+# listed again after each of these seconds, until a first event has come.
+_UNTIL_IT_WATCHES = (1.0, 4.0, 15.0)
+
 log = logging.getLogger(__name__)
 
 
@@ -129,7 +133,12 @@ class FaceWatchTrick(Trick):
             _thread.interrupt_main()
 
     def _end_with_the_main_thread(self, pipeline: Pipeline) -> None:
-        threading.main_thread().join()
+        main = threading.main_thread()
+        for seconds in _UNTIL_IT_WATCHES:
+            main.join(seconds)
+            if main.is_alive() and not self._seen:
+                pipeline.scan()
+        main.join()
         with self._lock:
             if not self._stop:
                 self._stop.append(0)

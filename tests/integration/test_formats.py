@@ -60,6 +60,7 @@ class Reader:
     def __init__(self) -> None:
         self.pool = Pool(1, SETTINGS, seconds=120)
         self.hashed: list[Hashed] = []
+        self._others = set(psutil.Process().children())
 
     def end(self, path: Path) -> Answer:
         name = os.fsencode(path)
@@ -80,9 +81,8 @@ class Reader:
         return answer.result
 
     def _status(self) -> str:
-        (worker,) = (
-            child for child in psutil.Process().children() if "facewatchd.worker" in child.cmdline()
-        )
+        own = set(psutil.Process().children()) - self._others
+        (worker,) = (child for child in own if "facewatchd.worker" in child.cmdline())
         self._pid = worker.pid
         with open(f"/proc/{worker.pid}/status", encoding="ascii") as status:
             return status.read()

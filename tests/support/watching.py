@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Signal = TypeVar("Signal", bound=News)
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 IGNORED = b"@eaDir"
 
 

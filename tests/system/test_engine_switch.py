@@ -100,11 +100,12 @@ def test_a_switch_survives_a_kill_and_keeps_people_and_folders(
     said = switch(daemon, "tiny")
     assert "To: hog+tiny\nPhotos: 15 photos\n" in said
     assert "measured on 6 photos by one worker" in said
-    daemon.wait_for(lambda: read_again(daemon) >= 4, SECONDS)
-    daemon.ctl("engine", "pause")
+    daemon.wait_for(lambda: read_again(daemon) >= 1, SECONDS)
+    client = daemon.client
+    client.pause_switch()  # at once, as the command takes a moment to start
     daemon.kill()
     done = read_again(daemon)
-    assert 4 <= done < 15, "killed in the middle"
+    assert 1 <= done < 15, "killed in the middle"
     assert encodings(daemon) == [("dlib/1", SIZES["dlib"], 15)]
 
     daemon.start()

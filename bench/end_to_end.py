@@ -38,6 +38,7 @@ import pillow_heif
 import psutil
 from PIL import Image, ImageOps
 
+from bench.report import lines
 from facewatchd.batch.bench import measure, sample
 from facewatchd.config import load
 from facewatchd.errors import NotFoundError
@@ -360,18 +361,7 @@ def main() -> None:
         report["one process, ms a photo"] = {name: stages(made[name]) for name in made}
     library, drops = library_and_drops(options.photos, 100, options.drops)
     report["dropped in"] = time_links(library, drops, options.workers)
-    print(json.dumps(report, indent=2) if options.json else "\n".join(_lines(report)))
-
-
-def _lines(report: dict[str, Any], depth: int = 0) -> list[str]:
-    lines = []
-    for name, value in report.items():
-        if isinstance(value, dict):
-            lines += ["  " * depth + name, *_lines(value, depth + 1)]
-        else:
-            shown = f"{value:,.4g}" if isinstance(value, float) else str(value)
-            lines.append(f"{'  ' * depth + name:44s}{shown:>12s}")
-    return lines
+    print(json.dumps(report, indent=2) if options.json else "\n".join(lines(report)))
 
 
 if __name__ == "__main__":

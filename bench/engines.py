@@ -29,6 +29,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import psutil
 
+from bench.report import lines
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -228,18 +230,7 @@ def main() -> None:
     report["worker, group photos and scenes"] = workers(
         [options.photos / "groups", options.photos / "bbt"]
     )
-    print(json.dumps(report, indent=2) if options.json else "\n".join(_lines(report)))
-
-
-def _lines(report: dict[str, Any], depth: int = 0) -> list[str]:
-    lines = []
-    for name, value in report.items():
-        if isinstance(value, dict):
-            lines += ["  " * depth + name, *_lines(value, depth + 1)]
-        else:
-            shown = f"{value:,.4g}" if isinstance(value, float) else str(value)
-            lines.append(f"{'  ' * depth + name:44s}{shown:>16s}")
-    return lines
+    print(json.dumps(report, indent=2) if options.json else "\n".join(lines(report)))
 
 
 if __name__ == "__main__":

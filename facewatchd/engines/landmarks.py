@@ -91,12 +91,18 @@ class _Stage:
         places[:, 1] += sine * x + cosine * y
         return places
 
-    def moved(self, shapes: Floats, brightness: NDArray[np.int16], leaf: Integers) -> Floats:
+    def moved(
+        self, shapes: Floats, brightness: NDArray[np.int16], leaf: NDArray[np.uint8]
+    ) -> Floats:
         """Return ``shapes`` (n, 2, p), moved as pixels of ``brightness`` (n, f) tell."""
-        difference = brightness.take(self._one, axis=1) - brightness.take(self._other, axis=1)
+        difference = brightness.take(self._one, axis=1)
+        difference -= brightness.take(self._other, axis=1)
         answers = np.packbits(difference > self._thresholds, axis=1).view(">u2")
-        moves = self._moves.take(leaf.take(answers) + self._first_leaf, axis=0)
-        moved: Floats = np.concatenate([shapes[:, None], moves], axis=1).sum(axis=1)
+        leaves = leaf.take(answers) + self._first_leaf
+        summands = np.empty((len(shapes), 1 + leaves.shape[1], *shapes.shape[1:]), np.float32)
+        summands[:, 0] = shapes
+        self._moves.take(leaves, axis=0, out=summands[:, 1:], mode="clip")  # no copy between
+        moved: Floats = np.add.reduce(summands, axis=1)
         return moved
 
 
@@ -104,14 +110,14 @@ def _padded(questions: NDArray[np.integer], filling: int) -> NDArray[np.integer]
     return np.pad(questions, ((0, 0), (0, _ANSWERS - QUESTIONS)), constant_values=filling).ravel()
 
 
-def _leaves_by_answers() -> Integers:
+def _leaves_by_answers() -> NDArray[np.uint8]:
     """Return the leaf of a tree for each of the 2 ** 16 answers; question 0 is the top bit."""
     answers = np.arange(1 << _ANSWERS)
     node = np.zeros_like(answers)
     while node[0] < QUESTIONS:
         yes = answers >> (_ANSWERS - 1 - node) & 1
         node = 2 * node + 2 - yes
-    return node - QUESTIONS
+    return (node - QUESTIONS).astype(np.uint8)  # small enough to stay in the cache
 
 
 class _Squares:
@@ -133,7 +139,13 @@ def _brightness(pixels: NDArray[np.uint8], places: Integers) -> NDArray[np.int16
     """Return the mean of the colours (n, k) at ``places`` (n, 2, k); 0 outside the picture."""
     height, width = pixels.shape[:2]
     x, y = places[:, 0], places[:, 1]
-    outside = (x < 0) | (x >= width) | (y < 0) | (y >= height)
-    colours = pixels.reshape(-1, 3).take(np.where(outside, 0, y * width + x), axis=0)
-    summed = colours[..., 0].astype(np.int16) + colours[..., 1] + colours[..., 2]
-    return np.where(outside, np.int16(0), summed // np.int16(3))
+    inside = min(x.min(), y.min()) >= 0 and x.max() < width and y.max() < height
+    outside = None if inside else (x < 0) | (x >= width) | (y < 0) | (y >= height)
+    at = y * width + x
+    if outside is not None:
+        at[outside] = 0
+    colours = pixels.reshape(-1, 3).take(at, axis=0).astype(np.int16)
+    mean: NDArray[np.int16] = (colours[..., 0] + colours[..., 1] + colours[..., 2]) // np.int16(3)
+    if outside is not None:
+        mean[outside] = 0
+    return mean

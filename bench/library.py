@@ -97,7 +97,7 @@ class _MadeStore:
                 for i, person in enumerate(whose)
             ),
         )
-        photo, ids = self._store.faces.add(result, self._engine)
+        photo, ids = self._store.photos.add(result, self._engine)
         for face, person in zip(ids, whose, strict=True):
             if person is not None:
                 self._store.faces.give(face, self._people[person][0], 1.0 - _AWAY)

@@ -15,7 +15,7 @@ import numpy as np
 from facewatchd.model import Candidate, Look
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -144,15 +144,25 @@ class Looks:
 
 
 def assign(
-    encodings: Encoding, looks: Looks, scale: Scale, taken: Collection[str] = ()
+    encodings: Encoding,
+    looks: Looks,
+    scale: Scale,
+    taken: Collection[str] = (),
+    refused: Sequence[Collection[str]] = (),
 ) -> list[Assignment]:
     """Assign faces of one photo, ``encodings`` float32 (n, D), together; looks stay as is.
 
     ``scale.similarity`` is the least at which a face is given to a person, ``scale.floor`` the
     least at which a person is a candidate.  The people ``taken`` have a face in the photo already,
-    and get no other.  An encoding with NaN in it is near nobody.
+    and get no other.  ``refused`` says of each face who it is not; empty: nothing is said of any.
+    An encoding with NaN in it is near nobody.
     """
     near = looks.near(encodings, scale.distance_at(min(scale.similarity, scale.floor)))
+    if refused:
+        near = [
+            [look for look in nearby if look.person not in nobody]
+            for nearby, nobody in zip(near, refused, strict=True)
+        ]
     given = _nearest_face_of_each_person(near, scale.distance_at(scale.similarity), taken)
     return [
         _given(nearby[0], scale)

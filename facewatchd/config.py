@@ -24,6 +24,7 @@ from facewatchd.mounts import is_remote, read_mounts
 
 DEFAULT_DETECTOR = "mtcnn"  # of a new store; one that exists keeps what it has
 DEFAULT_ENCODER = "dlib"
+COPIES = ".facewatchd"  # the folder in OUTPUT with a copy of the decisions
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _MOST_LINKS = 40  # as in path_resolution(7)
@@ -144,6 +145,12 @@ class People(_Section):
     min_photos: int = Field(default=3, ge=1)
 
 
+class Decisions(_Section):
+    """Where what the user said is kept, besides the state folder."""
+
+    copies: tuple[AbsolutePath, ...] | None = None
+
+
 def _default_workers() -> int:
     return max(1, len(os.sched_getaffinity(0)))
 
@@ -178,6 +185,13 @@ class Settings(_Section):
     workers: int = Field(default_factory=_default_workers, ge=1, le=256)
     limits: Limits = Limits()
     people: People = People()
+    decisions: Decisions = Decisions()
+
+    @property
+    def journal_places(self) -> tuple[Path, ...]:
+        """The folders that hold the journal of decisions, the state folder first."""
+        copies = self.decisions.copies
+        return (self.state, *((self.output / COPIES,) if copies is None else copies))
 
     @property
     def setup(self) -> Setup:

@@ -51,6 +51,16 @@ class StoreError(FacewatchError):
     exit_code = Exit.CONFIG
 
 
+class JournalError(FacewatchError):
+    """The journal of decisions cannot be read: damaged, of a newer version, of another library."""
+
+    exit_code = Exit.CONFIG
+
+
+class DecisionError(FacewatchError):
+    """A decision cannot be taken as it was said: what is wrong with it."""
+
+
 class StoreWriteError(FacewatchError):
     """A change could not be stored (a full or failing disk); nothing acknowledged is lost."""
 

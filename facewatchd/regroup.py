@@ -13,6 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facewatchd import checked
+from facewatchd.clustering.constraints import constrained
+from facewatchd.clustering.labels import members
+from facewatchd.clustering.looks import looks_of
+from facewatchd.clustering.matching import Before, owners_after
+from facewatchd.clustering.questions import questions
 from facewatchd.errors import PluginError
 
 if TYPE_CHECKING:
@@ -20,13 +25,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from facewatchd.clustering.questions import Question
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
     """All faces of one engine, and how to cluster them (see `plugins.Clusterer.group`).
 
     ``encodings`` float32 (N, D) and ``photos`` int64 (N,), which numbers the photo of each face,
-    come in an order that lasts (photo hash, then box), because it decides ties.
+    come in an order that lasts (photo hash, then box), because it decides ties.  ``before`` says
+    whose they are, and what the user said of them; without it everyone is new.
     """
 
     encodings: NDArray[np.float32]
@@ -36,18 +44,24 @@ class Task:
     merge: float
     reach: float
     clusterer: str = "recipe"
+    before: Before | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grouped:
-    """The cluster of each face of a task, int64 (N,), -1 for none; ``seconds`` is what it took.
+    """The clusters of a task, int64 (N,), -1 for none, and who they are.
 
-    ``looks`` holds for each cluster the faces of its looks, of which the first is all of them.
+    ``owners`` int64 (N,) numbers the owner of each face: the P that were known, then new ones in
+    the order of their clusters; -1 is nobody.  ``looks`` holds by owner the faces of the looks, of
+    which the first is all of them; it is empty for an owner who has no face of the task.
+    ``questions`` are what the run thinks wrong in kept people.  ``seconds`` is what it took.
     """
 
     labels: NDArray[np.int64]
     looks: tuple[tuple[NDArray[np.int64], ...], ...]
     seconds: float
+    owners: NDArray[np.int64]
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +75,7 @@ def cluster(task: Task) -> Grouped | Refused:
     """Do a task, or say why it cannot be done."""
     start = time.monotonic()
     try:
-        labels = checked.labels(
+        found = checked.labels(
             task.clusterer,
             task.encodings,
             task.photos,
@@ -70,20 +84,40 @@ def cluster(task: Task) -> Grouped | Refused:
             merge=task.merge,
             reach=task.reach,
         )
+        return _people(task, found, start)
     except PluginError as error:
         return Refused(f"is not possible: {error.title} {error.remedy}")
     except MemoryError:
         return Refused(f"of {len(task.photos)} faces ran out of memory")
-    return Grouped(labels, _looks(task, labels), time.monotonic() - start)
 
 
-def _looks(task: Task, labels: NDArray[np.int64]) -> tuple[tuple[NDArray[np.int64], ...], ...]:
-    from facewatchd.clustering.looks import looks_of  # noqa: PLC0415 - as above
+def _people(task: Task, found: NDArray[np.int64], start: float) -> Grouped:
+    """Make people of the clusters that were found, as the user's decisions allow it."""
+    before = task.before or Before.nobody(*task.encodings.shape)
+    labels = constrained(
+        task.encodings,
+        task.photos,
+        found,
+        settled=before.persons_of(before.settled),
+        refused=before.refusals(),
+        merge=task.merge,
+    )
+    owners = owners_after(task.encodings, task.photos, labels, before, task.reach)
+    looks = _looks(task, owners, len(before.persons))
+    asked = questions(task.encodings, found, owners, before, looks)
+    return Grouped(labels, looks, time.monotonic() - start, owners, tuple(asked))
 
-    members = [np.flatnonzero(labels == label) for label in range(int(labels.max(initial=-1)) + 1)]
+
+def _looks(
+    task: Task, owners: NDArray[np.int64], known: int
+) -> tuple[tuple[NDArray[np.int64], ...], ...]:
+    have = members(owners)
+    have += [np.empty(0, dtype=np.int64)] * (known - len(have))
     return tuple(
         tuple(faces[look] for look in looks_of(task.encodings[faces], task.merge))
-        for faces in members
+        if len(faces)
+        else ()
+        for faces in have
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import parse_qs
+from typing import Any
 
+from facewatchd.api.query import ApiRoute, Control, Query
+from facewatchd.api.saying import SAYING_ROUTES
 from facewatchd.api.shapes import (
     DOUBTFUL,
     ERROR,
@@ -18,144 +18,11 @@ from facewatchd.api.shapes import (
     STATUS,
     TEXT,
     WHY,
-    Schema,
     list_of,
     shape,
 )
-from facewatchd.errors import ApiError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
 
 API_VERSION = "1"
-
-
-class Control(Protocol):
-    """What the API asks of the daemon; called from the API's threads, several at a time.
-
-    The dicts have the shapes that ``/v1/openapi.json`` describes.
-    """
-
-    def status(self) -> dict[str, Any]:
-        """Return what the daemon is doing."""
-        ...
-
-    def people(self) -> list[dict[str, Any]]:
-        """Return every person."""
-        ...
-
-    def doubtful(self, limit: int) -> list[dict[str, Any]]:
-        """Return up to ``limit`` doubtful faces with their candidates."""
-        ...
-
-    def errors(self, limit: int) -> list[dict[str, Any]]:
-        """Return up to ``limit`` failed files with their reason."""
-        ...
-
-    def find(self, path: bytes) -> dict[str, Any]:
-        """Return who is in the photo at ``path``; NotFoundError if it is not known."""
-        ...
-
-    def retry(self) -> int:
-        """Queue again what could not be read, and return how many there were."""
-        ...
-
-    def why(self, path: bytes) -> dict[str, Any]:
-        """Return why the file at ``path`` is, or is not, in somebody's folder."""
-        ...
-
-    def scan(self, accept: bytes | None) -> None:
-        """Ask for a walk over every root.
-
-        With ``accept``: over that one, and what is missing there was deleted; NotFoundError if it
-        is no root.
-        """
-        ...
-
-    def recluster(self) -> None:
-        """Ask for a re-clustering."""
-        ...
-
-    def estimate(self, engine: str) -> None:
-        """Begin to measure what ``engine`` would take; ApiError if it is none to switch to."""
-        ...
-
-    def estimated(self) -> dict[str, Any]:
-        """Return what was measured, without an estimate while that goes on."""
-        ...
-
-    def switch_engine(self, engine: str) -> None:
-        """Begin to switch to ``engine``; ApiError if it was not tried, or another switch runs."""
-        ...
-
-    def pause_switch(self) -> None:
-        """Halt the switch; this and the next two raise ApiError when there is none."""
-        ...
-
-    def resume_switch(self, without: Collection[str] = ()) -> None:
-        """Go on with it; ``without`` "failed" photos, without the "rest" that is away, or both."""
-        ...
-
-    def abort_switch(self) -> None:
-        """Drop it."""
-        ...
-
-
-class Query:
-    """The parameters of one request."""
-
-    def __init__(self, raw: bytes) -> None:
-        text = raw.decode("utf-8", "surrogateescape")
-        self._values = parse_qs(text, keep_blank_values=True, errors="surrogateescape")
-
-    def path(self) -> bytes:
-        """Return the parameter ``path`` as the bytes that it was before it was encoded."""
-        if (path := self.path_or_none("path")) is None:
-            raise ApiError("The parameter path is missing.", "Ask for /v1/find?path=PHOTO.")
-        return path
-
-    def path_or_none(self, name: str) -> bytes | None:
-        """Return the parameter ``name`` likewise, or None if it is not there."""
-        text = self._one(name)
-        return text.encode("utf-8", "surrogateescape") if text else None
-
-    def text(self, name: str) -> str:
-        """Return the parameter ``name``."""
-        if not (text := self._one(name)):
-            raise ApiError(f"The parameter {name} is missing.", "See /v1/openapi.json.")
-        return text
-
-    def words(self, name: str, allowed: Collection[str]) -> list[str]:
-        """Return the words of the parameter ``name``, with commas between, all of ``allowed``."""
-        words = [word for word in (self._one(name) or "").split(",") if word]
-        if not set(words) <= set(allowed):
-            raise ApiError(
-                f"The parameter {name} is {','.join(words)!r}.",
-                f"Give one or more of {', '.join(allowed)}.",
-            )
-        return sorted(set(words))
-
-    def limit(self) -> int:
-        """Return the parameter ``limit``, 1 to 100,000, 100 by default."""
-        text = self._one("limit") or "100"
-        if text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= 100_000:  # noqa: PLR2004 -- the range stands in the docstring and in the error
-            return int(text)
-        raise ApiError(f"The parameter limit is {text!r}.", "Give a whole number, 1 to 100000.")
-
-    def _one(self, name: str) -> str | None:
-        return self._values.get(name, [None])[-1]
-
-
-@dataclass(frozen=True, slots=True)
-class ApiRoute:
-    """One thing that can be asked; ``answer`` runs in a thread of its own."""
-
-    method: str
-    path: str
-    summary: str
-    result: Schema
-    answer: Callable[[Control, Query], Any]
-    parameters: dict[str, Schema]
 
 
 def _scan(control: Control, query: Query) -> dict[str, Any]:
@@ -222,6 +89,7 @@ ROUTES = (
              {"without": {"type": "string", "pattern": "^((failed|rest)(,(failed|rest))*)?$",
                           "default": ""}}),
     ApiRoute("POST", "/v1/engine/abort", "Drop the switch and what it found", shape(), _abort, {}),
+    *SAYING_ROUTES,
     ApiRoute("GET", "/v1/openapi.json", "This description", {"type": "object"},
              lambda *_: openapi(), {}),
 )  # fmt: skip

@@ -17,8 +17,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from facewatchd import __version__
-from facewatchd.api.routes import API_VERSION, ROUTES, ApiRoute, Control, Query
-from facewatchd.errors import ApiError, Exit, FacewatchError, NotFoundError, StartError
+from facewatchd.api.query import ApiRoute, Control, Query
+from facewatchd.api.routes import API_VERSION, ROUTES
+from facewatchd.errors import (
+    ApiError,
+    DecisionError,
+    Exit,
+    FacewatchError,
+    NotFoundError,
+    StartError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +61,7 @@ def _answer(control: Control, route: ApiRoute, request: Request) -> _Json:
         return _Json(route.answer(control, Query(request.scope["query_string"])))
     except FacewatchError as error:
         status = 404 if isinstance(error, NotFoundError) else 400
-        if not isinstance(error, NotFoundError | ApiError):
+        if not isinstance(error, NotFoundError | ApiError | DecisionError):
             status = 500
         return _problem(status, error.title, error.remedy, error.exit_code)
     except Exception as error:

@@ -40,7 +40,7 @@ def shape(**fields: Schema) -> Schema:
 
 
 _BOX = {**list_of(INT), "minItems": 4, "maxItems": 4}
-_CANDIDATES = list_of(shape(person=TEXT, folder=maybe(TEXT), similarity=NUMBER))
+_CANDIDATES = list_of(shape(person=TEXT, name=maybe(TEXT), folder=maybe(TEXT), similarity=NUMBER))
 _ROOT = shape(
     path=TEXT,
     state=one_of("starting", "watched", "polled", "degraded", "offline"),
@@ -122,17 +122,63 @@ STATUS = shape(
 )
 PERSON = shape(
     id=TEXT,
+    name=maybe(TEXT),
+    hidden=TRUTH,
     folder=maybe(TEXT),
     faces=INT,
     photos=INT,
     first=maybe(NUMBER),
     last=maybe(NUMBER),
 )
+PERSON_IN_FULL = shape(
+    id=TEXT,
+    name=maybe(TEXT),
+    folder=maybe(TEXT),
+    hidden=TRUTH,
+    kept=TRUTH,
+    looks=INT,
+    faces=INT,
+    photos=INT,
+    confirmed=INT,
+    first=maybe(NUMBER),
+    last=maybe(NUMBER),
+    merged=list_of(TEXT),
+)
+FACE = shape(
+    face=INT,
+    photo=maybe(TEXT),
+    box=_BOX,
+    captured=NUMBER,
+    quality=NUMBER,
+    engine=TEXT,
+    said=maybe(one_of("confirmed", "added", "ignored")),
+    person=maybe(TEXT),
+    name=maybe(TEXT),
+    folder=maybe(TEXT),
+    similarity=maybe(NUMBER),
+    candidates=_CANDIDATES,
+)
+DECISION = shape(
+    number=INT,
+    id=TEXT,
+    at=NUMBER,
+    kind=TEXT,
+    origin=TEXT,
+    person=maybe(TEXT),
+    other=maybe(TEXT),
+    name=maybe(TEXT),
+    faces=INT,
+    photos=INT,
+    of=maybe(INT),
+    inert=maybe(TEXT),
+)
 DOUBTFUL = shape(face=INT, photo=TEXT, box=_BOX, quality=NUMBER, candidates=_CANDIDATES)
 _FOUND_FACE = shape(
     box=_BOX,
     quality=NUMBER,
     person=maybe(TEXT),
+    name=maybe(TEXT),
+    hidden=TRUTH,
     folder=maybe(TEXT),
     similarity=maybe(NUMBER),
     candidates=_CANDIDATES,

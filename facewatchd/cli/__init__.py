@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
 import json
 import os
@@ -11,28 +10,24 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from facewatchd import __version__, render
+from facewatchd.cli import ask
 from facewatchd.cli.become import become as _become
 from facewatchd.cli.engine import engine
 from facewatchd.cli.models import models
-from facewatchd.errors import ApiError, FacewatchError, NotFoundError, NotRunningError
+from facewatchd.cli.names import by_any_name
+from facewatchd.errors import ApiError, FacewatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from facewatchd.client import Client
-    from facewatchd.render import Field
 
-_T = TypeVar("_T")
 _SYSTEM_SOCKET = Path("/run/facewatchd/api.sock")
 _SYSTEM_STATE = Path("/var/lib/facewatchd")
-_MOST = 100_000  # that one question returns
 _REPORTED = 1000  # failed files whose kinds a bug report counts
-_WATCH_EVERY = 1.0
 _POLL_EVERY = 0.2
 
 
@@ -85,14 +80,6 @@ class _Group(click.Group):
 
 
 _path = click.Path(path_type=Path)
-_json = click.option("--json", "as_json", is_flag=True, help="Print the API's answer as JSON.")
-_limit = click.option(
-    "--limit",
-    type=click.IntRange(1, _MOST),
-    default=100,
-    show_default=True,
-    help="How many are shown at most.",
-)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -106,84 +93,6 @@ def main(ctx: click.Context, socket: Path | None, state: Path | None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that knows fewer letters
     ctx.obj = where(socket, state)
-
-
-@main.command()
-@_json
-@click.option("--watch", is_flag=True, help="Show it anew every second until Ctrl-C.")
-@click.pass_obj
-def status(place: Where, *, as_json: bool, watch: bool) -> None:
-    """Show what the daemon is doing; without one, what it did last (exit 3)."""
-    if as_json and watch:
-        raise click.UsageError("--json and --watch exclude each other.")
-    try:
-        client = place.client()
-        if watch:
-            with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how one leaves it
-                render.watch_fields(_every_second(client))
-        else:
-            _show(client.status(), as_json, lambda s: render.show_fields(render.status_fields(s)))
-    except NotRunningError:
-        last = place.last_status()
-        if last is not None and last.get("version") == __version__:  # others may look otherwise
-            age = time.time() - last["time"]
-            words = functools.partial(render.status_fields, age=age)
-            _show(last, as_json, lambda s: render.show_fields(words(s)))
-        raise
-
-
-@main.command()
-@_json
-@click.pass_obj
-def people(place: Where, *, as_json: bool) -> None:
-    """List everyone who was found, with how many photos and faces."""
-    client = place.client()
-    answer = client.people()
-    _show(answer, as_json, lambda a: render.show_grid(render.people_grid(a)))
-
-
-@main.command()
-@_json
-@_limit
-@click.pass_obj
-def doubtful(place: Where, *, as_json: bool, limit: int) -> None:
-    """List faces that no person was near enough to, with whom they may be."""
-    client = place.client()
-    answer = client.doubtful(limit)
-    _show(answer, as_json, lambda a: render.show_grid(render.doubtful_grid(a)))
-
-
-@main.command()
-@_json
-@_limit
-@click.pass_obj
-def errors(place: Where, *, as_json: bool, limit: int) -> None:
-    """List files that could not be read, with the reason."""
-    client = place.client()
-    answer = client.errors(limit)
-    _show(answer, as_json, lambda a: render.show_grid(render.errors_grid(a)))
-
-
-@main.command()
-@click.argument("photo", type=click.Path(path_type=bytes))
-@_json
-@click.pass_obj
-def find(place: Where, *, photo: bytes, as_json: bool) -> None:
-    """Show who is in PHOTO, or in the photo that the link PHOTO leads to."""
-    client = place.client()
-    answer = _by_any_name(photo, client.find)
-    _show(answer, as_json, lambda a: render.show_fields(render.photo_fields(a)))
-
-
-@main.command()
-@click.argument("path", type=click.Path(path_type=bytes))
-@_json
-@click.pass_obj
-def why(place: Where, *, path: bytes, as_json: bool) -> None:
-    """Show what the daemon makes of PATH, step by step: is it linked, and if not, why."""
-    client = place.client()
-    answer = _why(client, path)
-    _show(answer, as_json, lambda a: render.show_fields(render.why_fields(a)))
 
 
 @main.command()
@@ -211,7 +120,7 @@ def scan(place: Where, *, accept: bytes | None) -> None:
         client.scan()
         click.echo("All watched folders are walked over; see: facewatchctl status")
     else:
-        _by_any_name(accept, client.scan)
+        by_any_name(accept, client.scan)
         shown = render.printable(os.fsdecode(accept))
         click.echo(f"What is missing in {shown} is taken for deleted; see: facewatchctl status")
 
@@ -273,8 +182,8 @@ def bench(folder: Path | None, config: Path | None, photos: int | None, *, as_js
     _become("measure", *named, *number, *(["--json"] if as_json else []), *place)
 
 
-main.add_command(models)
-main.add_command(engine)
+for command in (*ask.COMMANDS, models, engine):
+    main.add_command(command)
 
 
 @main.command()
@@ -311,52 +220,6 @@ def _write(out: Path, text: str) -> None:
             f"The report cannot be written to {out}: {error.strerror}.",
             "Name another file with --out, or leave it out.",
         ) from error
-
-
-def _show(answer: Any, as_json: bool, words: Callable[[Any], None]) -> None:  # noqa: FBT001 -- handed on from the option of that name
-    if as_json:
-        click.echo(json.dumps(answer, indent=2))
-    else:
-        words(answer)
-
-
-def _every_second(client: Client) -> Iterator[list[Field]]:
-    while True:
-        yield render.status_fields(client.status())
-        time.sleep(_WATCH_EVERY)
-
-
-def _by_any_name(path: bytes, ask: Callable[[bytes], _T]) -> _T:
-    """Ask for ``path`` by each name that the daemon may know it by."""
-    *others, typed = _names(path)
-    for name in others:
-        with contextlib.suppress(NotFoundError):
-            return ask(name)
-    return ask(typed)
-
-
-def _why(client: Client, path: bytes) -> dict[str, Any]:
-    """Ask by each name likewise; that a name is in no root tells nothing of the next one."""
-    *others, typed = _names(path)
-    for name in others:
-        answer = client.why(name)
-        if answer["verdict"] != "not in a root":
-            return answer
-    return client.why(typed)
-
-
-def _names(photo: bytes) -> list[bytes]:
-    """Return absolute names of ``photo``, the one that was typed last.
-
-    A root may be configured by a path with links in it, and a link of the output tree stands for
-    its photo.
-    """
-    typed = os.path.abspath(photo)
-    folder, name = os.path.split(typed)
-    names = [os.path.realpath(typed), os.path.join(os.path.realpath(folder), name)]
-    if os.path.islink(typed):
-        names.append(os.path.normpath(os.path.join(folder, os.readlink(typed))))
-    return [*dict.fromkeys(n for n in names if n != typed), typed]
 
 
 def _wait_for_clustering(client: Client, before: int) -> dict[str, Any]:

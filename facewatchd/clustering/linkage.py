@@ -10,6 +10,10 @@ the nearer of its parts was.  Two things follow.  Groups that are each other's n
 at once, whatever happens elsewhere, which is what the nearest-neighbour chain does (Benzecri 1982;
 Murtagh 1983); it needs one row of distances at a time, so memory is linear in the groups.  And a
 group whose nearest neighbour is beyond the limit will never have one within it: it is final.
+
+A cannot-link is an infinite distance, also to whatever one of the two is part of.  It makes no
+group nearer to a third than its parts were, so both still hold, and what comes out is what joining
+the nearest two that may be joined, again and again, comes to.
 """
 
 from __future__ import annotations
@@ -29,17 +33,21 @@ _IN_USE = 0.9
 
 
 def average_linkage(
-    encodings: NDArray[np.float32], labels: NDArray[np.int64], limit: float
+    encodings: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    limit: float,
+    apart: NDArray[np.int64] | None = None,
 ) -> NDArray[np.int64]:
     """Join groups while the mean squared distance between two is at most ``limit`` squared.
 
-    ``labels`` (N,) are the groups to start from; a face with -1 is a group of one.  Returns the
+    ``labels`` (N,) are the groups to start from; a face with -1 is a group of one.  ``apart``
+    (M, 2) are marks (face, mark): two groups with the same mark are never joined.  Returns the
     group of each face, int64 (N,), none of them -1; numbers have gaps.
     """
     if len(labels) == 0:
         return labels
     start = _singles_as_groups(labels)
-    groups = _Groups(encodings, start)
+    groups = _Groups(encodings, start, _Marks(start, apart))
     _join_nearest(groups, limit**2)
     return groups.final()[start]
 
@@ -71,10 +79,38 @@ def _join_nearest(groups: _Groups, limit: float) -> None:
             chain.append(nearest)
 
 
+class _Marks:
+    """Which groups may not be joined, as they share a mark."""
+
+    def __init__(self, groups: NDArray[np.int64], apart: NDArray[np.int64] | None) -> None:
+        self._holders: dict[int, set[int]] = {}
+        self._marks: dict[int, set[int]] = {}
+        if apart is not None:
+            for face, mark in apart.tolist():
+                self._holders.setdefault(mark, set()).add(int(groups[face]))
+        self._holders = {mark: held for mark, held in self._holders.items() if len(held) > 1}
+        for mark, held in self._holders.items():
+            for group in held:
+                self._marks.setdefault(group, set()).add(mark)
+
+    def apart_from(self, group: int) -> list[int]:
+        """Return the groups with a mark of ``group``, ascending; it is one of them itself."""
+        return sorted({g for mark in self._marks.get(group, ()) for g in self._holders[mark]})
+
+    def join(self, kept: int, gone: int) -> None:
+        """Hand the marks of a group over to the one that it becomes part of."""
+        for mark in self._marks.pop(gone, ()):
+            self._holders[mark].remove(gone)
+            self._holders[mark].add(kept)
+            self._marks.setdefault(kept, set()).add(mark)
+
+
 class _Groups:
     """The groups that may still be joined, one a row; a row that is done has an infinite q."""
 
-    def __init__(self, encodings: NDArray[np.float32], groups: NDArray[np.int64]) -> None:
+    def __init__(
+        self, encodings: NDArray[np.float32], groups: NDArray[np.int64], marks: _Marks
+    ) -> None:
         faces = encodings[np.argsort(groups, kind="stable")].astype(np.float64)
         counts = np.bincount(groups)
         starts = np.cumsum(counts) - counts
@@ -85,6 +121,7 @@ class _Groups:
         self._numbers = np.arange(len(counts))
         self._into = np.arange(len(counts))
         self._left = len(counts)
+        self._marks = marks
         self.tie = _TIE * float(self._squares.max())
 
     def __len__(self) -> int:
@@ -95,13 +132,24 @@ class _Groups:
         return int(np.isfinite(self._squares).argmax())
 
     def distances(self, row: int) -> NDArray[np.float64]:
-        """Return mean squared distances to all rows; infinite to itself and to rows not in use."""
+        """Return mean squared distances to all rows.
+
+        They are infinite to itself, to rows not in use, and to groups that share a mark with it.
+        """
         found: NDArray[np.float64] = self._means @ self._means[row]
         found *= -2.0
         found += self._squares
         found += self._squares[row]
         found[row] = np.inf
+        found[self._rows(self._marks.apart_from(int(self._numbers[row])))] = np.inf
         return found
+
+    def _rows(self, groups: list[int]) -> NDArray[np.int64]:
+        """Return the rows of those of ``groups``, ascending, that still have one."""
+        wanted = np.array(groups, dtype=np.int64)
+        rows = np.minimum(np.searchsorted(self._numbers, wanted), len(self._numbers) - 1)
+        there: NDArray[np.bool_] = self._numbers[rows] == wanted
+        return rows[there].astype(np.int64)
 
     def join(self, one: int, other: int) -> None:
         """Make one group of two, in the lower row."""
@@ -112,6 +160,7 @@ class _Groups:
         self._squares[kept] += share * (self._squares[gone] - self._squares[kept])
         self._counts[kept] = count
         self._into[self._numbers[gone]] = self._numbers[kept]
+        self._marks.join(int(self._numbers[kept]), int(self._numbers[gone]))
         self.retire(gone)
 
     def retire(self, row: int) -> None:

@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facewatchd.clustering.dbscan import dbscan
+from facewatchd.clustering.labels import (
+    by_first_face,
+    means,
+    nearest_of_photo,
+    without_singles,
+)
 from facewatchd.clustering.linkage import average_linkage
 
 if TYPE_CHECKING:
@@ -36,8 +42,8 @@ def group(
     _check(encodings, photos)
     cores = dbscan(encodings, eps, min_samples)
     joined = average_linkage(encodings, cores, merge)
-    clusters = _without_singles(_one_face_a_photo(encodings, joined, photos))
-    return _by_first_face(_with_leftovers(encodings, clusters, photos, reach))
+    clusters = without_singles(_one_face_a_photo(encodings, joined, photos))
+    return by_first_face(_with_leftovers(encodings, clusters, photos, reach))
 
 
 class Recipe:
@@ -64,15 +70,9 @@ def _one_face_a_photo(
 ) -> NDArray[np.int64]:
     """Release all faces of a photo but the one nearest to the centroid of their cluster."""
     numbers, cluster = np.unique(labels, return_inverse=True)
-    centroids = _centroids(encodings, cluster, len(numbers))
+    centroids = means(encodings, cluster, len(numbers))
     distances = np.linalg.norm(encodings - centroids[cluster], axis=1)
-    return np.where(_nearest_of_photo(cluster, photos, distances), cluster, -1)
-
-
-def _without_singles(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Release every face that is alone in its cluster, and close the gaps in the numbers."""
-    sizes = np.bincount(labels[labels >= 0], minlength=1)
-    return _by_first_face(np.where((labels >= 0) & (sizes[labels] > 1), labels, -1))
+    return np.where(nearest_of_photo(cluster, photos, distances), cluster, -1)
 
 
 def _with_leftovers(
@@ -90,33 +90,13 @@ def _with_leftovers(
     if len(left) in (0, len(labels)):
         return labels
     members = labels >= 0
-    centroids = _centroids(encodings[members], labels[members], int(labels.max()) + 1)
+    centroids = means(encodings[members], labels[members], int(labels.max()) + 1)
     nearest, away = _nearest_centroid(encodings[left], centroids)
     asked = labels.copy()
     asked[left[away <= distance]] = nearest[away <= distance]
     rank = np.full(len(labels), -1.0)  # members come before everyone who asks
     rank[left] = away
-    return np.where(_nearest_of_photo(asked, photos, rank), asked, -1)
-
-
-def _nearest_of_photo(
-    labels: NDArray[np.int64], photos: NDArray[np.int64], distances: NDArray[np.float64]
-) -> NDArray[np.bool_]:
-    """Mark of all faces with equal label and photo the nearest, the first one on a tie."""
-    order = np.lexsort((distances, photos, labels))
-    same = (np.diff(labels[order]) == 0) & (np.diff(photos[order]) == 0)
-    marks = np.ones(len(labels), dtype=np.bool_)
-    marks[order[1:][same]] = False
-    return marks
-
-
-def _centroids(
-    encodings: NDArray[np.float32], labels: NDArray[np.int64], count: int
-) -> NDArray[np.float64]:
-    """Return the means (count, D) of the faces labelled 0, 1, …; every label occurs."""
-    faces = encodings[np.argsort(labels, kind="stable")].astype(np.float64)
-    sizes = np.bincount(labels, minlength=count)
-    return np.asarray(np.add.reduceat(faces, np.cumsum(sizes) - sizes) / sizes[:, None])
+    return np.where(nearest_of_photo(asked, photos, rank), asked, -1)
 
 
 def _nearest_centroid(
@@ -129,12 +109,3 @@ def _nearest_centroid(
         block = encodings[start : start + _BLOCK].astype(np.float64)
         nearest[start : start + _BLOCK] = (squares - 2.0 * (block @ centroids.T)).argmin(axis=1)
     return nearest, np.linalg.norm(encodings - centroids[nearest], axis=1)
-
-
-def _by_first_face(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number clusters 0, 1, … in the order of their first faces; -1 stays."""
-    found, first, member = np.unique(labels, return_index=True, return_inverse=True)
-    named = found >= 0
-    numbers = np.full(len(found), -1)
-    numbers[np.flatnonzero(named)[np.argsort(first[named])]] = np.arange(np.count_nonzero(named))
-    return numbers[member]

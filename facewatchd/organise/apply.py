@@ -9,12 +9,20 @@ known to be ours.  Whatever is not as recorded is somebody else's, and is left a
 from __future__ import annotations
 
 import errno
+import os
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from facewatchd.model import Entry, Folder
+from facewatchd.model import Entry, Folder, Link
 from facewatchd.organise.names import temporary
-from facewatchd.organise.plan import MakeFolder, PutCover, PutLink, Remove, RemoveFolder
+from facewatchd.organise.plan import (
+    MakeFolder,
+    PutCover,
+    PutLink,
+    Remove,
+    RemoveFolder,
+    RenameFolder,
+)
 from facewatchd.organise.tree import State, Tree, open_output, output_errors
 
 if TYPE_CHECKING:
@@ -112,6 +120,10 @@ class _Hand:
         match operation:
             case MakeFolder(path):
                 self._manifest.record(path, Folder())
+            case RenameFolder(_, new, entries):
+                self._manifest.record(new, Folder())
+                for name, entry in entries.items():
+                    self._manifest.record(os.path.join(new, name), entry)
             case PutLink(path, new, None):
                 self._manifest.record(path, new)
             case PutLink(path, new) | PutCover(path, new):
@@ -134,6 +146,8 @@ class _Hand:
         match operation:
             case MakeFolder(path):
                 self._make_folder(path)
+            case RenameFolder():
+                self._rename_folder(operation)
             case PutLink(path) | PutCover(path):
                 self._put_unless_in_the_way(path, operation)
             case Remove(path, old):
@@ -150,6 +164,34 @@ class _Hand:
                 self._leave_alone(path)
         except (FileNotFoundError, NotADirectoryError):
             self._leave_alone_above(path)
+
+    def _rename_folder(self, operation: RenameFolder) -> None:
+        try:
+            self._tree.rename_folder(operation.path, operation.new)
+        except (FileNotFoundError, NotADirectoryError):
+            self._take_back(operation)  # the folder is gone, the next plan makes it anew
+        except FileExistsError:
+            self._take_back(operation)
+            self._leave_alone(operation.new)
+            self._move_links(operation)
+        else:
+            self._forget_folder(operation.path, operation.entries)
+
+    def _move_links(self, operation: RenameFolder) -> None:
+        """The new name is that of a folder of somebody else's: use it, and empty ours."""
+        moved = [(name, each) for name, each in operation.entries.items() if isinstance(each, Link)]
+        for name, link in moved:
+            path = os.path.join(operation.new, name)
+            self._manifest.record(path, link)
+            self._put_unless_in_the_way(path, PutLink(path, link, None))
+        for name, entry in operation.entries.items():
+            self._remove(os.path.join(operation.path, name), entry)
+        self._remove_folder(operation.path)
+
+    def _forget_folder(self, path: bytes, names: Iterable[bytes]) -> None:
+        for name in names:
+            self._manifest.forget(os.path.join(path, name))
+        self._manifest.forget(path)
 
     def _put_unless_in_the_way(self, path: bytes, operation: PutLink | PutCover) -> None:
         try:
@@ -232,6 +274,8 @@ class _Hand:
         match operation:
             case MakeFolder(path) | PutLink(path, _, None) | PutCover(path, _, None):
                 self._manifest.forget(path)
+            case RenameFolder(_, new, entries):
+                self._forget_folder(new, entries)
 
 
 def _chunks(operations: Iterable[Operation]) -> Iterator[list[Operation]]:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from facewatchd.names import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,8 +59,7 @@ def fold(name: bytes) -> str:
     """Return what ``name`` is to a disk that ignores case and normalises Unicode."""
     if name.isascii():
         return name.decode("ascii").lower()
-    text = unicodedata.normalize("NFC", name.decode("utf-8", "surrogateescape"))
-    return unicodedata.normalize("NFC", text.casefold())
+    return folded(name.decode("utf-8", "surrogateescape"))
 
 
 def temporary(path: bytes) -> bytes:

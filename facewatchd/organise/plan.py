@@ -27,6 +27,7 @@ __all__ = [
     "PutLink",
     "Remove",
     "RemoveFolder",
+    "RenameFolder",
     "WantedFolder",
     "plan",
 ]
@@ -90,7 +91,20 @@ class RemoveFolder:
     path: bytes
 
 
-Operation = MakeFolder | PutLink | PutCover | Remove | RemoveFolder
+@dataclass(frozen=True, slots=True)
+class RenameFolder:
+    """Change the case of a folder's name, from ``path`` to ``new``.
+
+    A disk that ignores case has no place for both.  ``entries`` is what we made in it, by path in
+    it.
+    """
+
+    path: bytes
+    new: bytes
+    entries: Mapping[bytes, Link | File]
+
+
+Operation = MakeFolder | PutLink | PutCover | Remove | RemoveFolder | RenameFolder
 
 
 def plan(
@@ -101,10 +115,14 @@ def plan(
     ``output`` is OUTPUT's resolved absolute path.  Each folder is named once.  What is not in the
     manifest was not made by us, and no operation removes or replaces it.
     """
+    folders = list(folders)
     wanted: dict[bytes, Entry] = {}
-    jpegs: dict[bytes, bytes] = {}
     for folder in folders:
         wanted.update(_parents(folder.path))
+    renames = _renames(wanted, manifest)
+    manifest = _after(renames, manifest)
+    jpegs: dict[bytes, bytes] = {}
+    for folder in folders:
         wanted.update(_links(folder, output))
         wanted.update(_cover(folder, manifest))
         if folder.cover is not None and folder.cover.jpeg is not None:
@@ -123,6 +141,7 @@ def plan(
     names = {fold(operation.path) for operation in puts}
     early = {r.path for r in removals if is_temporary(r.path) or fold(r.path) in names}
     return [
+        *renames,
         *(o for o in puts if isinstance(o, MakeFolder)),
         # A disk that ignores case has no place for IMG.jpg while img.jpg is there.
         *(o for o in removals if isinstance(o, Remove) and o.path in early),
@@ -131,6 +150,41 @@ def plan(
         *(o for o in removals if isinstance(o, Remove) and o.path not in early),
         *(o for o in reversed(removals) if isinstance(o, RemoveFolder)),
     ]
+
+
+def _renames(wanted: Collection[bytes], manifest: Mapping[bytes, Entry]) -> list[RenameFolder]:
+    """Return the folders of which only the case changes; those in ``wanted`` are all wanted."""
+    missing = {fold(path): path for path in wanted if path not in manifest}
+    changed = {
+        path: missing[fold(path)]
+        for path, entry in sorted(manifest.items())
+        if isinstance(entry, Folder) and path not in wanted and fold(path) in missing
+    }
+    return [
+        RenameFolder(
+            path,
+            new,
+            {
+                os.path.basename(inner): entry
+                for inner, entry in manifest.items()
+                if os.path.dirname(inner) == path and not isinstance(entry, Folder)
+            },
+        )
+        for path, new in changed.items()
+    ]
+
+
+def _after(renames: list[RenameFolder], manifest: Mapping[bytes, Entry]) -> Mapping[bytes, Entry]:
+    """Return the manifest as it is after the renames."""
+    if not renames:
+        return manifest
+    after = dict(manifest)
+    for rename in renames:
+        after[rename.new] = after.pop(rename.path)
+        for name, entry in rename.entries.items():
+            del after[os.path.join(rename.path, name)]
+            after[os.path.join(rename.new, name)] = entry
+    return after
 
 
 def _put(path: bytes, new: Entry, old: Entry | None, jpegs: Mapping[bytes, bytes]) -> Operation:

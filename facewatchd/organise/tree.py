@@ -11,7 +11,7 @@ import errno
 import hashlib
 import os
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Self
 
@@ -111,6 +111,22 @@ class Tree:
         """Put ``path`` in the place of ``to``, which is in the same folder."""
         folder, name = self._at(path)
         os.rename(name, os.path.basename(to), src_dir_fd=folder, dst_dir_fd=folder)
+        self._unsynced.add(os.path.dirname(path))
+
+    def rename_folder(self, path: bytes, to: bytes) -> None:
+        """Change the case of a folder's name; FileExistsError if something else has the new one.
+
+        Where a disk ignores case Linux may leave the name as it is; both then lead there.
+        """
+        folder, name = self._at(path)
+        new = os.path.basename(to)
+        ours = os.lstat(name, dir_fd=folder)
+        if not stat.S_ISDIR(ours.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+        with suppress(FileNotFoundError):
+            if not os.path.samestat(ours, os.lstat(new, dir_fd=folder)):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), to)
+        os.rename(name, new, src_dir_fd=folder, dst_dir_fd=folder)
         self._unsynced.add(os.path.dirname(path))
 
     def remove(self, path: bytes) -> None:

@@ -7,14 +7,11 @@ new one stands for is deleted.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from facewatchd.overlap import match
-from facewatchd.pipeline.looks import fill
+from facewatchd.pipeline.looks import remake
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
     from facewatchd.pipeline.placing import Placing
     from facewatchd.store import Store
 
-_SMALLEST_LOOK = 2
 _AT_ONCE = 1000  # photos, or people, between two breaths
 
 
@@ -40,7 +36,7 @@ class _Moved:
     photos: int = 0
     added: int = 0
     dropped: int = 0
-    given: list[tuple[str, int]] = field(default_factory=list)  # person and face
+    given: list[tuple[str, int]] = field(default_factory=list)  # owner and face
     open: dict[int, list[int]] = field(default_factory=dict)  # faces of nobody, by photo
     matched: int = 0
     before: set[str] = field(default_factory=set)  # who had a face there
@@ -60,7 +56,7 @@ def adopt(
         for index, person in enumerate(sorted({person for person, _ in moved.given})):
             if index % _AT_ONCE == 0:
                 breathe()
-            _make_looks(store, placing, person)
+            remake(store, placing.scale, person)
     placing.read_looks()
     if not anew:
         for person, face in moved.given:
@@ -80,7 +76,7 @@ def adopt(
 def _move(store: Store, breathe: Callable[[], None]) -> _Moved:
     """Put the new faces in the place of the old ones."""
     moved = _Moved()
-    photos = store.engines.read_photos()
+    photos = store.rereading.read_photos()
     for start in range(0, len(photos), _AT_ONCE):
         breathe()
         _move_some(store, photos[start : start + _AT_ONCE], moved)
@@ -88,7 +84,7 @@ def _move(store: Store, breathe: Callable[[], None]) -> _Moved:
 
 
 def _move_some(store: Store, photos: list[int], moved: _Moved) -> None:
-    old_faces, new_faces = store.engines.old_faces(photos), store.engines.new_faces(photos)
+    old_faces, new_faces = store.rereading.old_faces(photos), store.rereading.new_faces(photos)
     same = []
     for photo in photos:
         old, new = old_faces[photo], new_faces[photo]
@@ -96,14 +92,14 @@ def _move_some(store: Store, photos: list[int], moved: _Moved) -> None:
         nobodys = []
         for index, face in enumerate(new):
             if index not in pairs:
-                nobodys.append(store.engines.enter(face.number))
+                nobodys.append(store.rereading.enter(face.number))
                 continue
             before = old[pairs[index]]
             same.append((face.number, before.face))
-            if before.person is None:
+            if before.owner is None:
                 nobodys.append(before.face)
             else:
-                moved.given.append((before.person, before.face))
+                moved.given.append((before.owner, before.face))
         gone = set(range(len(old))) - set(pairs.values())
         for index in gone:
             store.faces.remove(old[index].face)
@@ -111,28 +107,8 @@ def _move_some(store: Store, photos: list[int], moved: _Moved) -> None:
         moved.matched += len(pairs)
         moved.added += len(new) - len(pairs)
         moved.dropped += len(gone)
-        moved.before |= {face.person for face in old if face.person is not None}
+        moved.before |= {face.owner for face in old if face.owner is not None}
         if nobodys:
             moved.open[photo] = nobodys
-    store.engines.replace(same)
-    store.engines.end(photos)
-
-
-def _make_looks(store: Store, placing: Placing, person: str) -> None:
-    """Make one look of all faces of ``person``, and one of those in each further look of before."""
-    members = store.engines.members(person)
-    by_look: dict[int, list[int]] = defaultdict(list)
-    for index, (_, look, _) in enumerate(members):
-        if look is not None:
-            by_look[look].append(index)
-    tight = [
-        faces for _, faces in sorted(by_look.items()) if _SMALLEST_LOOK <= len(faces) < len(members)
-    ]
-    fill(
-        store,
-        placing.scale,
-        person,
-        np.array([face for face, _, _ in members]),
-        np.stack([each for _, _, each in members]),
-        [np.arange(len(members)), *map(np.array, tight)],
-    )
+    store.rereading.replace(same)
+    store.rereading.end(photos, store.engines.current)

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Any
 from facewatchd import __version__
 from facewatchd.errors import ApiError, NotFoundError
 from facewatchd.pipeline.engine import difference
-from facewatchd.pipeline.publishing import folder_name
-from facewatchd.pipeline.switching import WAIT
+from facewatchd.pipeline.readiness import WAIT
+from facewatchd.pipeline.telling import Telling
 from facewatchd.pipeline.trial import cost
 from facewatchd.pipeline.why import why
 from facewatchd.store import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from facewatchd.config import Settings
+    from facewatchd.decisions import Decision
     from facewatchd.pipeline.loop import Live, Pipeline
     from facewatchd.pipeline.root import RootLook
+    from facewatchd.pipeline.saying import Saying
     from facewatchd.store.views import Views
 
 _LAST_ERRORS = 5
@@ -33,6 +35,7 @@ class Control:
         self._settings = settings
         self._pipeline = pipeline
         self._started = time.time()
+        self.telling = Telling(settings.database, pipeline)
 
     def status(self) -> dict[str, Any]:
         """Return how the daemon is doing."""
@@ -98,16 +101,18 @@ class Control:
     def people(self) -> list[dict[str, Any]]:
         """Return everyone."""
         with reading(self._settings.database) as store:
-            return [_with_folder(row) for row in store.people()]
+            folders = store.folders()
+            return [_with_folder(row, folders, "id") for row in store.people()]
 
     def doubtful(self, limit: int) -> list[dict[str, Any]]:
         """Return doubtful faces with their candidates."""
         with reading(self._settings.database) as store:
+            folders = store.folders()
             return [
                 row
                 | {
                     "photo": os.fsdecode(row["photo"]),
-                    "candidates": [_with_folder(c) for c in row["candidates"]],
+                    "candidates": [_with_folder(c, folders) for c in row["candidates"]],
                 }
                 for row in store.doubtful(limit)
             ]
@@ -140,11 +145,12 @@ class Control:
             }
             if file["photo"] is not None:
                 photo = store.photo(file["photo"])
+                folders = store.folders()
                 answer |= {
                     "photo": photo["hash"].hex(),
                     "paths": [os.fsdecode(p) for p in photo["paths"]],
                     "captured": photo["captured"],
-                    "faces": [_face(row) for row in store.faces(path)],
+                    "faces": [_face(row, folders) for row in store.faces(path)],
                     "links": self._links_to(store.links_to, photo["paths"]),
                 }
             return answer
@@ -174,6 +180,11 @@ class Control:
     def recluster(self) -> None:
         """Cluster all faces anew."""
         self._pipeline.recluster()
+
+    def say(self, wish: Callable[[Saying], Decision]) -> dict[str, Any]:
+        """Take a decision and return it."""
+        saying = self._pipeline.saying
+        return self._pipeline.ask(lambda: self.telling.decided(wish(saying)))
 
     def estimate(self, engine: str) -> None:
         """Begin to measure what ``engine`` would take."""
@@ -227,7 +238,7 @@ class Control:
         if switch is None:
             return None
         done, left = store.switched(), store.readable(live.unreachable, again=True)
-        away = max(0, store.engines.left() - left)
+        away = max(0, store.rereading.left() - left)
         since = store.engines.waits_since
         going = switch.halted is None and live.rate
         return {
@@ -261,13 +272,16 @@ def _root(look: RootLook) -> dict[str, Any]:
     }
 
 
-def _with_folder(row: dict[str, Any]) -> dict[str, Any]:
-    number = row.pop("number")
-    return row | {"folder": None if number is None else os.fsdecode(folder_name(number))}
+def _with_folder(
+    row: dict[str, Any], folders: Mapping[str, bytes], key: str = "person"
+) -> dict[str, Any]:
+    folder = folders.get(row[key])
+    return row | {"folder": None if folder is None else os.fsdecode(folder)}
 
 
-def _face(row: dict[str, Any]) -> dict[str, Any]:
-    return _with_folder(row) | {"candidates": [_with_folder(c) for c in row["candidates"]]}
+def _face(row: dict[str, Any], folders: Mapping[str, bytes]) -> dict[str, Any]:
+    candidates = [_with_folder(each, folders) for each in row["candidates"]]
+    return _with_folder(row, folders) | {"candidates": candidates}
 
 
 def _error(row: dict[str, Any]) -> dict[str, Any]:

@@ -215,12 +215,12 @@ class Encoding:
 
     def _recognise(self, task: ReadPhoto, hashed: Hashed) -> bool:
         """Settle on the photo that is known by its content or by its picture, if there is one."""
-        known = self._store.faces.photo_in(hashed.content)
+        known = self._store.photos.of_content(hashed.content)
         told = hashed.identity
         if known is None and told is not None:
-            photo = self._store.faces.photo_of(told.hash)
+            photo = self._store.photos.of_picture(told.hash)
             known = None if photo is None else (photo, told.orientation)
-        if known is None or self._store.faces.may_lie(*known):
+        if known is None or self._store.photos.may_lie(*known):
             return False
         with self._store.transaction():
             if told is not None:
@@ -230,8 +230,8 @@ class Encoding:
 
     def _learn(self, photo: int, orientation: int, content: bytes, captured: CaptureDate) -> None:
         """Take what the metadata of a file of ``photo`` say, and know the file again."""
-        self._store.faces.redate(photo, captured)
-        self._store.faces.remember(content, photo, orientation)
+        self._store.photos.redate(photo, captured)
+        self._store.photos.remember(content, photo, orientation)
 
     def _end(self, task: ReadPhoto, answer: Answer) -> None:
         match answer:
@@ -258,7 +258,7 @@ class Encoding:
         match answer:
             case PhotoReadAgain(photo):
                 with self._store.transaction():
-                    self._store.engines.put(task.photo, photo, photo.faces)
+                    self._store.rereading.put(task.photo, photo, photo.faces)
                 self._finished.append(self._clock.monotonic())
             case PhotoChanged():
                 rest_until = self._clock.monotonic() + REST
@@ -266,7 +266,7 @@ class Encoding:
             case PhotoFailed(reason) | PhotoUnsupported(_, reason) | Lost(reason):
                 rest_until = self._clock.monotonic() + REST
                 with self._store.transaction():
-                    self._store.engines.tried(task.photo)
+                    self._store.rereading.tried(task.photo)
                 self.refusals += 1
                 self.last_refusal = reason
                 log.warning("%r could not be read again: %s", os.fsdecode(task.stat.path), reason)
@@ -294,13 +294,13 @@ class Encoding:
     def _add(
         self, file: int, content: bytes, photo: PhotoResult, second: tuple[Face, ...] | None
     ) -> None:
-        known = self._store.faces.photo_of(photo.hash)
+        known = self._store.photos.of_picture(photo.hash)
         faces: list[int] = []
         if known is None:
-            known, faces = self._store.faces.add(photo, self._engine)
+            known, faces = self._store.photos.add(photo, self._engine)
             self._keep(known, photo, second)
-        elif self._store.faces.may_lie(known, photo.orientation):
-            faces = self._store.faces.read_anew(known, photo, self._engine)
+        elif self._store.photos.may_lie(known, photo.orientation):
+            faces = self._store.photos.read_anew(known, photo, self._engine)
             self._keep(known, photo, second)
         if faces:
             self._placing.place_new(faces, photo.faces)
@@ -310,15 +310,15 @@ class Encoding:
     def _keep(self, photo: int, found: PhotoResult, second: tuple[Face, ...] | None) -> None:
         """While the library goes over to a second engine, keep what that has found."""
         if second is not None:
-            self._store.engines.put(photo, found, second)
+            self._store.rereading.put(photo, found, second)
         elif self._store.engines.switch is not None:
-            self._store.engines.want(photo)
+            self._store.rereading.want(photo)
 
     def _settle_on(self, file: int, photo: int, orientation: int) -> None:
         """The file shows ``photo``; what it showed before may be missing now."""
         row = self._store.files.get(file)
         if row is None:  # gone while it was being read: the photo is missing from the start
-            self._store.faces.set_presence(photo, self._clock.time())
+            self._store.photos.set_presence(photo, self._clock.time())
             return
         self._store.files.done(file, photo, orientation)
         self._update_presence({photo, photo if row.photo is None else row.photo})
@@ -331,5 +331,5 @@ class Encoding:
 
     def _update_presence(self, photos: set[int]) -> None:
         for photo in photos:
-            self._store.faces.set_presence(photo, self._clock.time())
+            self._store.photos.set_presence(photo, self._clock.time())
             self._publishing.touch(self._store.faces.people_near(photo))

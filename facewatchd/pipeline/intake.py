@@ -238,7 +238,7 @@ class Intake:
             self._update_presence(before.photo)
 
     def _update_presence(self, photo: int) -> None:
-        self._store.faces.set_presence(photo, self._clock.time())
+        self._store.photos.set_presence(photo, self._clock.time())
         self._publishing.touch(self._store.faces.people_near(photo))
 
 

@@ -1,7 +1,11 @@
-"""Making the looks of one person from faces."""
+"""Making the looks of one person from faces.
+
+The person is the owner of these looks, whoever that is after merges.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +19,8 @@ if TYPE_CHECKING:
 
     from facewatchd.plugins import Scale
     from facewatchd.store import Store
+
+_SMALLEST = 2  # faces, of a look that is not everyone's
 
 
 def fill(
@@ -50,6 +56,33 @@ def fill(
     )
     for look in known[len(looks) :]:
         store.people.remove_look(look)
+
+
+def remake(store: Store, scale: Scale, owner: str) -> None:
+    """Make the looks of ``owner`` anew from the faces that belong to them now.
+
+    One holds them all, and each further one those that it held before; a look of nobody is removed.
+    """
+    members = store.rereading.members(owner)
+    by_look: dict[int, list[int]] = defaultdict(list)
+    for index, (_, look, _) in enumerate(members):
+        if look is not None:
+            by_look[look].append(index)
+    if not members:
+        for look in store.people.looks_of(owner):
+            store.people.remove_look(look)
+        return
+    tight = [
+        faces for _, faces in sorted(by_look.items()) if _SMALLEST <= len(faces) < len(members)
+    ]
+    fill(
+        store,
+        scale,
+        owner,
+        np.array([face for face, _, _ in members]),
+        np.stack([each for _, _, each in members]),
+        [np.arange(len(members)), *map(np.array, tight)],
+    )
 
 
 def _distances(

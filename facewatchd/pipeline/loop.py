@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from facewatchd import plugins
 from facewatchd.errors import FacewatchError, LoadError
+from facewatchd.journal import Journal
+from facewatchd.pipeline.deciding import Deciding
 from facewatchd.pipeline.encoding import Encoding, Origin
 from facewatchd.pipeline.engine import (
     check_installed,
@@ -24,6 +26,8 @@ from facewatchd.pipeline.grouping import Grouping
 from facewatchd.pipeline.intake import Intake
 from facewatchd.pipeline.placing import Placing
 from facewatchd.pipeline.publishing import Publishing
+from facewatchd.pipeline.rules import Rules
+from facewatchd.pipeline.saying import Saying
 from facewatchd.pipeline.space import Space
 from facewatchd.pipeline.switching import Switching
 from facewatchd.pool import Pool
@@ -95,7 +99,17 @@ class Pipeline:
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._publishing = Publishing(settings, self._store, clock, scale)
         self.intake = Intake(settings, self._store, self._publishing, clock, self.wake)
-        self._placing = Placing(self._store, scale, settings.engine.min_quality)
+        rules = Rules(self._store)
+        self._placing = Placing(self._store, rules, scale, settings.engine.min_quality)
+        self.deciding = Deciding(
+            self._store,
+            Journal(settings.journal_places, self._store.fact("library")),
+            rules,
+            self._placing,
+            self._publishing,
+            clock,
+        )
+        self.saying = Saying(self._store, self.deciding)
         self._encoding = Encoding(
             self._store,
             Pool(settings.workers, worker_settings(settings, engine), settings.limits.seconds),
@@ -134,6 +148,7 @@ class Pipeline:
         Returns when each root that sends events is watched: from then on nothing is missed.  On a
         slow disk that takes long, so it also returns when ``stopped`` says so.
         """
+        self.deciding.start()
         self._publishing.start()
         self.intake.start()
         while self.intake.roots.undecided and not stopped():
@@ -300,7 +315,7 @@ class Pipeline:
             return
         grace = self._settings.watching.grace
         with self._store.transaction():
-            for photo in self._store.faces.missing_before(self._clock.time() - grace):
+            for photo in self._store.photos.missing_before(self._clock.time() - grace):
                 self._placing.forget(photo)
 
     def _state(self) -> str:

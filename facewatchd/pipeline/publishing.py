@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from facewatchd.config import Settings
+    from facewatchd.model import Entry
     from facewatchd.organise import Conflict
     from facewatchd.pipeline.clock import Clock
     from facewatchd.plugins import Scale
@@ -45,6 +46,7 @@ class Publishing:
         self._scale = scale
         self._touched: set[str] = set()
         self._all = True
+        self._published: dict[str, bytes] = {}  # everyone's folder when the tree was last made
         self._due = clock.monotonic()
         self._wanted: dict[bytes, CropFace] = {}  # covers to be made, by key
         self._cover_of: dict[bytes, str] = {}  # whose cover each of them is
@@ -135,39 +137,66 @@ class Publishing:
 
     def _publish(self) -> None:
         with self._store.transaction():
-            if self._give_numbers():
-                self._all = True
-        numbers = self._store.people.numbers()
-        everything = self._all
-        people = numbers.keys() if everything else self._touched & numbers.keys()
-        folders = [f for person in sorted(people) for f in self._folders(person, numbers[person])]
-        shown = [f for f in folders if f.photos]
-        if everything:
+            self._give_numbers()
+        folders = self._store.people.folders()
+        left = self._left(folders)
+        people = folders.keys() if self._all else (self._touched | left.keys()) & folders.keys()
+        names = self._store.people.named()
+        wanted = [
+            folder
+            for person in sorted(people)
+            for folder in self._folders(person, folders[person], is_named=person in names)
+            if folder.photos
+        ]
+        if self._all:
             self._conflicts = {}
             manifest = self._store.links.entries()
         else:
-            parents = {DOUBTFUL for f in shown if f.path.startswith(DOUBTFUL)}
-            manifest = self._store.links.within(f.path for f in folders)
-            manifest |= {p: e for p, e in self._store.links.within(parents).items() if p in parents}
-        operations = plan(shown, self._output, manifest)
+            manifest = self._manifest({folders[person] for person in people}.union(left.values()))
+            if not any(folder.path.startswith(DOUBTFUL + b"/") for folder in wanted):
+                manifest.pop(DOUBTFUL, None)  # others may have photos there
+        operations = plan(wanted, self._output, manifest)
         self._note(apply(operations, self._output, self._store.links))
+        self._published = folders
         self._touched.clear()
         self._all = False
         self._made.clear()
 
-    def _give_numbers(self) -> bool:
-        """Give a folder number to everyone who has come to enough photos, the largest first."""
-        numbered = self._store.people.numbers()
+    def _left(self, folders: dict[str, bytes]) -> dict[str, bytes]:
+        """Return the folders that people left since the tree was made, and touch who follows.
+
+        Where somebody comes or goes, a doubtful face is shown with another of its candidates.
+        """
+        changed = self._published.keys() ^ folders.keys()
+        if all(self._store.people.is_known(person) for person in changed):
+            self._touched.update(changed, self._store.people.beside(changed))
+        else:
+            self._all = True
+        return {
+            person: folder
+            for person, folder in self._published.items()
+            if folders.get(person) != folder
+        }
+
+    def _manifest(self, names: set[bytes]) -> dict[bytes, Entry]:
+        """Return what was made in these folders, and in those of the same names for doubtful."""
+        doubtful = self._store.links.at(DOUBTFUL)
+        made = self._store.links.within(path for name in names for path in (name, _doubtful(name)))
+        return made if doubtful is None else made | {DOUBTFUL: doubtful}
+
+    def _give_numbers(self) -> None:
+        """Give a folder number to everyone who has a name or has come to enough photos.
+
+        Those with most photos are the first.
+        """
+        named = self._store.people.named()
         entitled = [
             (-photos, first, person)
-            for person, photos, first in self._store.people.present_photos()
-            if person not in numbered
-            and photos >= self._min_photos
-            and self._moments(person) >= self._min_photos
+            for person, photos, first in self._store.people.entitled(self._min_photos)
+            if person in named or self._moments(person) >= self._min_photos
         ]
         for _, _, person in sorted(entitled):
             self._store.people.give_number(person)
-        return bool(entitled)
 
     def _moments(self, person: str) -> int:
         members = self._store.faces.of_person(person)
@@ -175,16 +204,15 @@ class Publishing:
         captured = np.array([member.captured for member in members])
         return moments(captured, encodings, self._scale)
 
-    def _folders(self, person: str, number: int) -> list[WantedFolder]:
+    def _folders(self, person: str, name: bytes, *, is_named: bool) -> list[WantedFolder]:
         """Return the folder of ``person``, and that of faces that may be this person."""
-        name = folder_name(number)
         photos = _photos(self._store.people.photos_of(person))
-        if len(photos) < self._min_photos:
-            return [WantedFolder(name, ()), WantedFolder(DOUBTFUL + b"/" + name, ())]
+        if len(photos) < (1 if is_named else self._min_photos):
+            return []
         doubtful = _photos(self._store.people.doubtful_photos_of(person))
         return [
             WantedFolder(name, photos, self._cover(person, name)),
-            WantedFolder(DOUBTFUL + b"/" + name, doubtful),
+            WantedFolder(_doubtful(name), doubtful),
         ]
 
     def _cover(self, person: str, folder: bytes) -> Cover | None:
@@ -216,9 +244,8 @@ class Publishing:
             self._conflicts[conflict.path] = conflict.found
 
 
-def folder_name(number: int) -> bytes:
-    """Return the name of a person's folder."""
-    return b"person_%04d" % number
+def _doubtful(folder: bytes) -> bytes:
+    return DOUBTFUL + b"/" + folder
 
 
 def _photos(rows: list[tuple[bytes, bytes]]) -> list[Photo]:

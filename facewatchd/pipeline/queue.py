@@ -37,7 +37,7 @@ class Queue:
         self, store: Store, pool: Pool, publishing: Publishing, roots: Sequence[bytes]
     ) -> None:
         self._files = store.files
-        self._engines = store.engines
+        self._rereading = store.rereading
         self._pool = pool
         self._publishing = publishing
         self._roots = roots
@@ -154,10 +154,10 @@ class Queue:
 
     def _to_read(self, limit: int, outside: set[bytes]) -> list[ReadAgain]:
         """Return known photos to read; looks through all that are away only now and then."""
-        search = frozenset(outside), self._engines.wishes
+        search = frozenset(outside), self._rereading.wishes
         if self._none.get(search, -math.inf) > self._now:
             return []
-        found = self._engines.to_read(limit, outside=outside)
+        found = self._rereading.to_read(limit, outside=outside)
         self._none = {each: until for each, until in self._none.items() if until > self._now}
         if not found:
             self._none[search] = self._now + _NONE_FOR

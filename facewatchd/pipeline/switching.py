@@ -9,12 +9,12 @@ wants; then they keep their faces and people, and follow when they return.
 from __future__ import annotations
 
 import logging
-import shutil
 from typing import TYPE_CHECKING, Any
 
 from facewatchd.errors import ApiError, FacewatchError
 from facewatchd.pipeline.adopting import adopt
 from facewatchd.pipeline.engine import named, resolve, scale_of, worker_settings
+from facewatchd.pipeline.readiness import FAILED, REST, Readiness
 from facewatchd.pipeline.trial import PHOTOS, Trial
 
 if TYPE_CHECKING:
@@ -32,13 +32,7 @@ if TYPE_CHECKING:
     from facewatchd.store.engines import Switch
 
 BY_THE_USER = "paused with: facewatchctl engine pause"
-FAILED, REST = "failed", "rest"  # the photos that a switch can be done without
-WAIT = 24 * 3600.0  # seconds that a switch waits for photos that are away when all else is read
-_MAY_FAIL = 5  # photos, and more than this share of those that were tried, are the engine's fault
-_MAY_FAIL_SHARE = 0.05
 _FOLLOW_EVERY = 30.0  # seconds; each time the folders of the people concerned are made anew
-# In the one step the log of the store holds what comes and what goes: 2.1 times were measured.
-_SPACE_TIMES = 2.5
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +59,7 @@ class Switching:
         self._grouping = grouping
         self._publishing = publishing
         self._clock = clock
+        self._readiness = Readiness(store, encoding, clock)
         self._breathe = breathe
         self._outside: set[bytes] = set()
         self._refusals = 0  # of the encoding, when that was looked at last
@@ -86,7 +81,7 @@ class Switching:
             )
         to = resolve(text, self._store.engines.current, self._settings.setup)
         self._settle_trial()
-        photos = self._store.engines.sample(PHOTOS, outside=self._outside)
+        photos = self._store.rereading.sample(PHOTOS, outside=self._outside)
         settings = worker_settings(self._settings, to)
         self.trial = Trial(to, settings, list(photos), self._settings.limits.seconds)
 
@@ -196,63 +191,15 @@ class Switching:
         if not all_read and refusals == self._refusals:
             return
         self._refusals = refusals
-        problem = self._unreadable(all_read=all_read)
+        problem = self._readiness.unreadable(all_read=all_read)
         if problem is None and all_read:
-            if self._waits():
+            if self._readiness.waits():
                 return
-            problem = self._lack_of_space()
+            problem = self._readiness.lack_of_space()
         if problem is not None:
             self._halt(switch, problem)
         elif all_read:
             self._do(switch.to)
-
-    def _unreadable(self, *, all_read: bool) -> str | None:
-        """Say that too many photos could not be read by the new engine, if so."""
-        failed = self._store.engines.given_up()
-        tried = failed + self._store.engines.count_read()
-        too_many = failed > max(_MAY_FAIL, _MAY_FAIL_SHARE * tried)
-        none = all_read and failed == tried > 0
-        if none:
-            return f"None of {failed:,} photos could be read{self._last_reason()}."
-        if too_many and not self._store.engines.without(FAILED):
-            return (
-                f"{failed:,} of {tried:,} photos could not be read{self._last_reason()}; to do it"
-                " without them, when all others are read: facewatchctl engine resume"
-                " --without-failed."
-            )
-        return None
-
-    def _last_reason(self) -> str:
-        reason = self._encoding.last_refusal
-        return f", the last one because: {reason.rstrip('.')}" if reason else ""
-
-    def _waits(self) -> bool:
-        """Whether photos that are away, of those there are, are still waited for."""
-        engines = self._store.engines
-        if not engines.left():
-            return False
-        if not engines.has_read():
-            return True
-        if engines.without(REST):
-            return False
-        since = engines.waits_since
-        if since is None:
-            since = self._clock.time()
-            with self._store.transaction():
-                engines.wait_from(since)
-            log.info("All photos that can be reached are read; the switch waits for the others.")
-        return self._clock.time() < since + WAIT
-
-    def _lack_of_space(self) -> str | None:
-        """Say that the disk has no room for the one step, if so."""
-        needed = _SPACE_TIMES * self._store.engines.size_of_read()
-        free = shutil.disk_usage(self._store.path.parent).free
-        if free >= needed:
-            return None
-        return (
-            f"The state folder's disk has {free / 1e6:,.0f} MB free, and the switch needs"
-            f" {needed / 1e6:,.0f} MB. Free some."
-        )
 
     def _do(self, to: EngineId) -> None:
         """Switch: one transaction, after which everything is by the new engine."""
@@ -275,14 +222,14 @@ class Switching:
 
     def _follow_now_and_then(self) -> None:
         """Take over photos that came back after a switch, many at a time."""
-        if not self._store.engines.has_read():
+        if not self._store.rereading.has_read():
             return
         if self._clock.monotonic() >= self._follow_at or self._encoding.has_reread_all:
             self._follow()
             self._follow_at = self._clock.monotonic() + _FOLLOW_EVERY
 
     def _follow(self) -> None:
-        photos = self._store.engines.read_photos()
+        photos = self._store.rereading.read_photos()
         near = self._store.faces.people_near
         before = {person for photo in photos for person in near(photo)}
         with self._store.transaction():

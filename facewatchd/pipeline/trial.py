@@ -17,7 +17,7 @@ from facewatchd.model import (
     PhotoUnsupported,
 )
 from facewatchd.pool import Pool
-from facewatchd.store.engines import ROW
+from facewatchd.store.rereading import ROW
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

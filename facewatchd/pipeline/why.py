@@ -107,7 +107,11 @@ def _read(found: dict[str, Any], min_quality: float) -> Iterator[Step]:
     if found["links"]:
         yield Step("Links: " + ", ".join(found["links"]), "linked")
     if any(face["person"] for face in found["faces"]):
-        yield Step("Nobody in it has enough photos for a folder (people.min_photos).", "no folder")
+        yield Step(
+            "Nobody in it has a folder: each is hidden, or without a name and in too few photos"
+            " (people.min_photos).",
+            "no folder",
+        )
     if all(face["quality"] < min_quality for face in found["faces"]):
         yield Step("None of its faces can be seen well enough.", "low quality")
     yield Step("None of its faces is near enough to a person.", "doubtful")
@@ -121,11 +125,12 @@ def _face(face: dict[str, Any], min_quality: float) -> Step:
             f" below {min_quality:g} (engine.min_quality)."
         )
     if face["person"] is not None:
-        whose = face["folder"] or f"{face['person']}, who has no folder yet"
+        lack = "is hidden" if face["hidden"] else "has no folder yet"
+        whose = face["folder"] or f"{face['name'] or face['person']}, who {lack}"
         near = "" if face["similarity"] is None else f", at similarity {face['similarity']:.2f}"
         return Step(f"{place} was given to {whose}{near}.")
     candidates = ", ".join(
-        f"{each['folder'] or each['person']} ({each['similarity']:.2f})"
+        f"{each['folder'] or each['name'] or each['person']} ({each['similarity']:.2f})"
         for each in face["candidates"]
     )
     return Step(f"{place} is doubtful; it may be {candidates or 'nobody known'}.")

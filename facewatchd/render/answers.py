@@ -12,7 +12,8 @@ def people_grid(people: list[dict[str, Any]]) -> Grid:
     """Return everyone, one a row."""
     rows = [
         (
-            person["folder"] or "no folder yet",
+            person["name"] or "",
+            "hidden" if person["hidden"] else person["folder"] or "no folder yet",
             str(person["photos"]),
             str(person["faces"]),
             "" if person["first"] is None else taken(person["first"])[:10],
@@ -21,7 +22,7 @@ def people_grid(people: list[dict[str, Any]]) -> Grid:
         )
         for person in people
     ]
-    columns = ("Folder", "Photos", "Faces", "First", "Last", "Id")
+    columns = ("Name", "Folder", "Photos", "Faces", "First", "Last", "Id")
     return Grid(columns, rows, "Nobody is known yet.")
 
 
@@ -73,7 +74,7 @@ def _box(box: list[int]) -> str:
 
 
 def _person(person: dict[str, Any]) -> str:
-    return person["folder"] or f"{person['person']} (no folder yet)"
+    return person["name"] or person["folder"] or f"{person['person']} (no folder yet)"
 
 
 def _candidates(candidates: list[dict[str, Any]]) -> str:

@@ -8,7 +8,6 @@ makes an acknowledged commit survive a power cut.
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -17,14 +16,18 @@ from urllib.parse import quote
 import sqlite_utils
 
 from facewatchd.errors import StoreError
+from facewatchd.store.decisions import Decisions
 from facewatchd.store.engines import Engines
 from facewatchd.store.faces import Faces
 from facewatchd.store.files import Files
 from facewatchd.store.folders import Folders
 from facewatchd.store.links import Links
 from facewatchd.store.people import People
+from facewatchd.store.photos import Photos
+from facewatchd.store.rereading import Rereading
 from facewatchd.store.schema import migrations
 from facewatchd.store.views import Views
+from facewatchd.store.who import Who
 from facewatchd.store.writing import write_errors
 
 if TYPE_CHECKING:
@@ -61,12 +64,16 @@ class Store:
         except StoreError:
             self._db.close()
             raise
-        self.engines = Engines(self._db)
+        self.rereading = Rereading(self._db)
+        self.engines = Engines(self._db, self.rereading)
         self.files = Files(self._db)
         self.folders = Folders(self._db)
         self.faces = Faces(self._db)
+        self.photos = Photos(self._db, self.faces)
         self.people = People(self._db)
         self.links = Links(self._db)
+        self.decisions = Decisions(self._db)
+        self.who = Who(self._db)
         if engine is not None and self.engines.known is None:
             self.found(engine)
 
@@ -95,7 +102,6 @@ class Store:
         with self.transaction():
             self.engines.make_current(engine)
             self.set_fact("first_encoder", engine.encoder)
-            self.set_fact("library", secrets.token_hex(16))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

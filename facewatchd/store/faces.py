@@ -1,4 +1,4 @@
-"""Photos by content, their faces and encodings, and who each face was given to."""
+"""Faces with their encodings, and who each was given to."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from facewatchd.model import Box, DateSource, FileStat
+from facewatchd.model import Box, FileStat
 from facewatchd.orientation import turned
+from facewatchd.store.writing import insert
 
 if TYPE_CHECKING:
     import sqlite3
@@ -15,14 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from facewatchd.model import (
-        Candidate,
-        CaptureDate,
-        Encoding,
-        EngineId,
-        Face,
-        PhotoResult,
-    )
+    from facewatchd.model import Candidate, Encoding, EngineId, Face
 
 # What is found of a face, in the order of `found_values`; quality is the score of the measures.
 FOUND = (
@@ -67,7 +61,7 @@ class Place(NamedTuple):
 
 
 class Faces:
-    """Reads and writes ``photos``, ``contents``, ``faces`` and ``candidates``.
+    """Reads and writes ``faces`` and ``candidates``.
 
     Transactions are the caller's.
     """
@@ -75,90 +69,17 @@ class Faces:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
-    def photo_of(self, picture: bytes) -> int | None:
-        """Return the photo with this picture hash."""
-        row = self._db.execute("SELECT id FROM photos WHERE hash = ?", [picture]).fetchone()
-        return row[0] if row else None
-
-    def photo_in(self, content: bytes) -> tuple[int, int] | None:
-        """Return the photo that files of this content show, and their orientation."""
-        row = self._db.execute(
-            "SELECT photo, orientation FROM contents WHERE hash = ?", [content]
-        ).fetchone()
-        return (row[0], row[1]) if row else None
-
-    def remember(self, content: bytes, photo: int, orientation: int) -> None:
-        """Note which photo files of this content show: exact copies are known without decoding."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO contents VALUES (?, ?, ?)", [content, photo, orientation]
-        )
-
-    def add(self, photo: PhotoResult, engine: EngineId) -> tuple[int, list[int]]:
-        """Insert a photo with its faces, all doubtful yet; return its id and theirs."""
-        number = self._insert(
-            "INSERT INTO photos"
-            " (hash, width, height, captured, captured_source, orientation, engine)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                photo.hash,
-                photo.width,
-                photo.height,
-                *photo.captured,
-                photo.orientation,
-                str(engine),
-            ],
-        )
-        return number, self._add_faces(number, photo, engine)
-
-    def may_lie(self, photo: int, orientation: int) -> bool:
-        """Whether ``photo`` has no face and was read turned otherwise: perhaps on its side."""
-        row = self._db.execute(
-            "SELECT orientation <> ? AND NOT EXISTS (SELECT 1 FROM faces WHERE photo = photos.id)"
-            " FROM photos WHERE id = ?",
-            [orientation, photo],
-        ).fetchone()
-        return bool(row[0])
-
-    def read_anew(self, number: int, photo: PhotoResult, engine: EngineId) -> list[int]:
-        """Take what ``photo`` tells for the photo ``number``, which has no faces; return theirs."""
-        self._db.execute(
-            "UPDATE photos SET width = ?, height = ?, orientation = ?, engine = ?, again = 0"
-            " WHERE id = ?",
-            [photo.width, photo.height, photo.orientation, str(engine), number],
-        )
-        return self._add_faces(number, photo, engine)
-
-    def redate(self, photo: int, captured: CaptureDate) -> None:
-        """Take the date that changed metadata of ``photo`` tell, unless it is worse founded.
-
-        A file's time says nothing here: it is that of the change.
-        """
-        (source,) = self._db.execute(
-            "SELECT captured_source FROM photos WHERE id = ?", [photo]
-        ).fetchone()
-        best_first = list(DateSource)
-        founded = best_first.index(captured.source) <= best_first.index(DateSource(source))
-        if captured.source is not DateSource.FILE and founded:
-            self._db.execute(
-                "UPDATE photos SET captured = ?, captured_source = ? WHERE id = ?",
-                [*captured, photo],
-            )
-
-    def _add_faces(self, number: int, photo: PhotoResult, engine: EngineId) -> list[int]:
+    def add(self, photo: int, found: Iterable[Face], engine: EngineId) -> list[int]:
+        """Insert the faces that ``engine`` found in a photo, doubtful yet; return their ids."""
         return [
-            self._insert(
+            insert(
+                self._db,
                 f"INSERT INTO faces (photo, engine, {FOUND})"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [number, engine.encodings, *found_values(face, face.box)],
+                [photo, engine.encodings, *found_values(face, face.box)],
             )
-            for face in photo.faces
+            for face in found
         ]
-
-    def _insert(self, statement: str, values: list[object]) -> int:
-        number = self._db.execute(statement, values).lastrowid
-        if number is None:
-            raise AssertionError("an INSERT always has a row id")
-        return number
 
     def give(self, face: int, look: int, similarity: float) -> None:
         """Give a face to a look's person."""
@@ -175,24 +96,6 @@ class Faces:
             "INSERT INTO candidates VALUES (?, ?, ?)", [(face, *c) for c in candidates]
         )
 
-    def set_presence(self, photo: int, now: float) -> None:
-        """Note whether any file still shows ``photo``; ``now`` is when it went missing."""
-        self._db.execute(
-            "UPDATE photos SET missing_since = CASE"
-            " WHEN EXISTS (SELECT 1 FROM files WHERE files.photo = photos.id) THEN NULL"
-            " ELSE coalesce(missing_since, ?) END WHERE id = ?",
-            [now, photo],
-        )
-
-    def missing_before(self, then: float) -> list[int]:
-        """Return the photos that have been missing since before ``then``."""
-        rows = self._db.execute("SELECT id FROM photos WHERE missing_since < ?", [then])
-        return [row[0] for row in rows]
-
-    def remove_photo(self, photo: int) -> None:
-        """Delete a photo with its faces and encodings."""
-        self._db.execute("DELETE FROM photos WHERE id = ?", [photo])
-
     def remove(self, face: int) -> None:
         """Delete a face with its encoding."""
         self._db.execute("DELETE FROM faces WHERE id = ?", [face])
@@ -207,11 +110,11 @@ class Faces:
         )
         return [(row[0], _encoding(row[1])) for row in rows if row is not None]
 
-    def has_faces(self, person: str) -> bool:
-        """Whether any face is given to ``person``."""
+    def has_faces(self, owner: str) -> bool:
+        """Whether any face belongs to a look of ``owner``."""
         row = self._db.execute(
-            "SELECT EXISTS (SELECT 1 FROM faces JOIN looks ON looks.id = look WHERE person = ?)",
-            [person],
+            "SELECT EXISTS (SELECT 1 FROM faces JOIN looks ON looks.id = look WHERE owner = ?)",
+            [owner],
         ).fetchone()
         return bool(row[0])
 
@@ -223,6 +126,13 @@ class Faces:
             [photo],
         )
         return [(face, person, look, _encoding(blob)) for face, person, look, blob in rows]
+
+    def owners_in(self, photo: int) -> set[str]:
+        """Return the owners of the looks that faces of ``photo`` belong to."""
+        rows = self._db.execute(
+            "SELECT owner FROM faces JOIN looks ON looks.id = look WHERE photo = ?", [photo]
+        )
+        return {row[0] for row in rows}
 
     def people_near(self, photo: int) -> set[str]:
         """Return everyone whose folders may show ``photo``: its people and its candidates."""

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facewatchd.model import Look
+from facewatchd.names import folder_names
+from facewatchd.store.writing import insert
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterable
 
+_SHOWN = "hidden = 0 AND into_person IS NULL"
 _COMPARABLE = "looks.engine = (SELECT value FROM facts WHERE name = 'engine')"
 
 
@@ -19,7 +23,8 @@ class People:
     """Reads and writes ``people`` and ``looks``; transactions are the caller's.
 
     A look is made by one engine; looks are those of the library's engine unless it is said
-    otherwise.
+    otherwise.  It belongs to the person whom it was made for, its owner, and shows the person who
+    that is after all merges.
     """
 
     def __init__(self, db: sqlite3.Connection) -> None:
@@ -31,9 +36,14 @@ class People:
         self._db.execute("INSERT INTO people (id) VALUES (?)", [person])
         return person
 
+    def is_known(self, person: str) -> bool:
+        """Whether there is this person."""
+        row = self._db.execute("SELECT EXISTS (SELECT 1 FROM people WHERE id = ?)", [person])
+        return bool(row.fetchone()[0])
+
     def remove(self, person: str) -> None:
-        """Remove a person whom no face was given to."""
-        self._db.execute("DELETE FROM people WHERE id = ?", [person])
+        """Remove a person whom no face was given to, unless the user has spoken of this one."""
+        self._db.execute("DELETE FROM people WHERE id = ? AND NOT kept", [person])
 
     def looks(self) -> list[Look]:
         """Return every look, oldest first."""
@@ -45,21 +55,20 @@ class People:
             for look, person, blob, count, spread in rows
         ]
 
-    def add_look(self, person: str) -> int:
-        """Give ``person`` a look with nothing in it yet, and return its id."""
-        cursor = self._db.execute(
-            "INSERT INTO looks (person, centroid, count, spread, engine)"
-            " VALUES (?, x'', 0, 0, (SELECT value FROM facts WHERE name = 'engine'))",
-            [person],
+    def add_look(self, owner: str) -> int:
+        """Give ``owner`` a look with nothing in it yet, and return its id."""
+        return insert(
+            self._db,
+            "INSERT INTO looks (owner, person, centroid, count, spread, engine)"
+            " SELECT id, coalesce(into_person, id), x'', 0, 0,"
+            " (SELECT value FROM facts WHERE name = 'engine') FROM people WHERE id = ?",
+            [owner],
         )
-        if cursor.lastrowid is None:
-            raise AssertionError("an INSERT always has a row id")
-        return cursor.lastrowid
 
-    def looks_of(self, person: str) -> list[int]:
-        """Return the looks of ``person``, oldest first."""
+    def looks_of(self, owner: str) -> list[int]:
+        """Return the looks that ``owner`` owns, oldest first."""
         rows = self._db.execute(
-            f"SELECT id FROM looks WHERE person = ? AND {_COMPARABLE} ORDER BY id", [person]
+            f"SELECT id FROM looks WHERE owner = ? AND {_COMPARABLE} ORDER BY id", [owner]
         )
         return [row[0] for row in rows]
 
@@ -81,11 +90,6 @@ class People:
             " AND NOT EXISTS (SELECT 1 FROM faces WHERE look = looks.id)"
         )
 
-    def numbers(self) -> dict[str, int]:
-        """Return the folder number of everyone who has one."""
-        rows = self._db.execute("SELECT id, number FROM people WHERE number IS NOT NULL")
-        return dict(rows.fetchall())
-
     def give_number(self, person: str) -> int:
         """Give ``person`` the next folder number and return it; no number is used twice."""
         row = self._db.execute(
@@ -95,6 +99,37 @@ class People:
         number = int(row[0])
         self._db.execute("UPDATE people SET number = ? WHERE id = ?", [number, person])
         return number
+
+    def folders(self) -> dict[str, bytes]:
+        """Return the folder of everyone who has one, whether there are photos for it or not."""
+        return folders(self._db)
+
+    def beside(self, people: Iterable[str]) -> set[str]:
+        """Return who is a candidate of the same doubtful face as one of ``people``."""
+        query = (
+            "SELECT other.person FROM candidates AS mine"
+            " JOIN candidates AS other ON other.face = mine.face WHERE mine.person = ?"
+        )
+        return {row[0] for person in people for row in self._db.execute(query, [person])}
+
+    def named(self) -> dict[str, str]:
+        """Return the name of everyone who has one."""
+        return dict(self._db.execute("SELECT id, name FROM people WHERE name IS NOT NULL"))
+
+    def entitled(self, photos: int) -> list[tuple[str, int, bytes]]:
+        """Return who has no folder number and has a name, or as many present photos as that.
+
+        Each as (person, how many present photos, the least of their hashes), but nobody who is
+        hidden or merged into another.
+        """
+        return self._db.execute(
+            "SELECT people.id, count(DISTINCT photo) AS photos, min(hash) FROM people"
+            " JOIN looks ON person = people.id JOIN faces ON look = looks.id"
+            " JOIN photos ON photos.id = photo"
+            f" WHERE missing_since IS NULL AND number IS NULL AND {_SHOWN}"
+            " GROUP BY people.id HAVING name IS NOT NULL OR photos >= ?",
+            [photos],
+        ).fetchall()
 
     def cover(self, person: str) -> int | None:
         """Return the face that is the cover of ``person``."""
@@ -108,14 +143,6 @@ class People:
     def forget_covers(self) -> None:
         """Have every cover chosen anew."""
         self._db.execute("UPDATE people SET cover = NULL")
-
-    def present_photos(self) -> list[tuple[str, int, bytes]]:
-        """Return (person, how many present photos, the least of their hashes) of everyone."""
-        return self._db.execute(
-            "SELECT person, count(DISTINCT photo), min(hash) FROM looks"
-            " JOIN faces ON look = looks.id JOIN photos ON photos.id = photo"
-            " WHERE missing_since IS NULL GROUP BY person"
-        ).fetchall()
 
     def photos_of(self, person: str) -> list[tuple[bytes, bytes]]:
         """Return (hash, first path) of the present photos of ``person``."""
@@ -136,8 +163,14 @@ class People:
             " JOIN photos ON photos.id = faces.photo JOIN files ON files.photo = photos.id"
             " WHERE mine.person = ? AND NOT EXISTS (SELECT 1 FROM candidates AS other"
             "  JOIN people ON people.id = other.person WHERE other.face = mine.face"
-            "  AND number IS NOT NULL AND (other.similarity, mine.person)"
+            f"  AND number IS NOT NULL AND {_SHOWN} AND (other.similarity, mine.person)"
             "   > (mine.similarity, other.person))"
             " GROUP BY photos.id",
             [person],
         ).fetchall()
+
+
+def folders(db: sqlite3.Connection) -> dict[str, bytes]:
+    """Return the folder of everyone who has a number and is shown, by person."""
+    rows = db.execute(f"SELECT id, name, number FROM people WHERE number IS NOT NULL AND {_SHOWN}")
+    return folder_names({person: (name, number) for person, name, number in rows})

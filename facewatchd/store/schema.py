@@ -206,3 +206,44 @@ _ENGINES = (
     )""",
     "CREATE INDEX next_faces_by_photo ON next_faces (photo)",
 )
+
+
+@migrations(name="0005_people")
+def _people(db: Database) -> None:
+    """What the user said: decisions, and what they come to for people and faces."""
+    for statement in _PEOPLE:
+        db.execute(statement)
+
+
+_PEOPLE = (
+    """CREATE TABLE decisions (
+        number INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        line TEXT NOT NULL
+    )""",
+    # kept: the user has spoken of this person, whom the program leaves alone from then on.
+    "ALTER TABLE people ADD COLUMN kept INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE people ADD COLUMN name TEXT",
+    "ALTER TABLE people ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0",
+    # Who this person is after all merges; NULL: nobody else.
+    "ALTER TABLE people ADD COLUMN into_person TEXT",
+    # A look stays with its owner; its person is who that is after all merges.
+    "ALTER TABLE looks ADD COLUMN owner TEXT",
+    "UPDATE looks SET owner = person",
+    "CREATE INDEX looks_by_owner ON looks (owner)",
+    # What the user said of a face itself; NULL: nothing.
+    "ALTER TABLE faces ADD COLUMN said TEXT CHECK (said IN ('confirmed', 'added', 'ignored'))",
+    "CREATE INDEX faces_said ON faces (said) WHERE said IS NOT NULL",
+    """CREATE TABLE plan (
+        id TEXT PRIMARY KEY,
+        made REAL NOT NULL,
+        churn REAL NOT NULL,
+        body BLOB NOT NULL
+    ) WITHOUT ROWID""",
+    # Faces of kept people that the last clustering thinks are somebody else, or nobody it knows.
+    """CREATE TABLE questions (
+        face INTEGER PRIMARY KEY REFERENCES faces ON DELETE CASCADE,
+        other TEXT REFERENCES people ON DELETE CASCADE,
+        similarity REAL NOT NULL
+    )""",
+)

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from facewatchd.model import Box
 from facewatchd.orientation import turned
+from facewatchd.store.album import Album
 from facewatchd.store.engines import Engines
 from facewatchd.store.files import below
+from facewatchd.store.people import folders
+from facewatchd.store.rereading import Rereading
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,7 +32,9 @@ class Views:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self.engines = Engines(db)
+        self.rereading = Rereading(db)
+        self.album = Album(db)
+        self.engines = Engines(db, self.rereading)
 
     def counts(self) -> dict[str, int]:
         """Return how many photos, missing ones, faces, doubtful ones, people and folders."""
@@ -97,14 +102,19 @@ class Views:
     def people(self) -> list[dict[str, Any]]:
         """Return everyone, those with most photos first."""
         rows = self._db.execute(
-            "SELECT people.id, number, count(*), count(DISTINCT photos.id),"
+            "SELECT people.id, name, hidden, count(*), count(DISTINCT photos.id),"
             " min(photos.captured), max(photos.captured)"
             " FROM people JOIN looks ON person = people.id JOIN faces ON look = looks.id"
             " JOIN photos ON photos.id = photo WHERE missing_since IS NULL"
-            " GROUP BY people.id ORDER BY 4 DESC, number IS NULL, number, people.id"
+            " GROUP BY people.id ORDER BY 5 DESC, number IS NULL, number, people.id"
         )
-        keys = ("id", "number", "faces", "photos", "first", "last")
-        return [dict(zip(keys, row, strict=True)) for row in rows]
+        keys = ("id", "name", "hidden", "faces", "photos", "first", "last")
+        found = [dict(zip(keys, row, strict=True)) for row in rows]
+        return [row | {"hidden": bool(row["hidden"])} for row in found]
+
+    def folders(self) -> dict[str, bytes]:
+        """Return the folder of everyone who has one, by person."""
+        return folders(self._db)
 
     def doubtful(self, limit: int) -> list[dict[str, Any]]:
         """Return doubtful faces that have candidates, the likeliest first."""
@@ -129,11 +139,11 @@ class Views:
     def candidates(self, face: int) -> list[dict[str, Any]]:
         """Return the candidates of a doubtful face, nearest first."""
         rows = self._db.execute(
-            "SELECT person, number, similarity FROM candidates JOIN people ON people.id = person"
+            "SELECT person, name, similarity FROM candidates JOIN people ON people.id = person"
             " WHERE face = ? ORDER BY similarity DESC, person",
             [face],
         )
-        return [dict(zip(("person", "number", "similarity"), row, strict=True)) for row in rows]
+        return [dict(zip(("person", "name", "similarity"), row, strict=True)) for row in rows]
 
     def errors(self, limit: int) -> list[dict[str, Any]]:
         """Return files that failed, or failed once and will be tried again."""
@@ -171,7 +181,8 @@ class Views:
         Boxes are in that file's upright pixels, faces in their order from left to right.
         """
         rows = self._db.execute(
-            f"SELECT faces.id, quality, person, number, similarity, {_BOX} FROM files"
+            f"SELECT faces.id, quality, person, name, coalesce(hidden, 0), similarity, {_BOX}"
+            " FROM files"
             " JOIN photos ON photos.id = files.photo JOIN faces ON faces.photo = photos.id"
             " LEFT JOIN looks ON looks.id = look LEFT JOIN people ON people.id = person"
             " WHERE path = ?",
@@ -179,11 +190,12 @@ class Views:
         ).fetchall()
         found = [
             {
-                "box": _box(row[5:]),
+                "box": _box(row[6:]),
                 "quality": row[1],
                 "person": row[2],
-                "number": row[3],
-                "similarity": row[4],
+                "name": row[3],
+                "hidden": bool(row[4]),
+                "similarity": row[5],
                 "candidates": self.candidates(row[0]),
             }
             for row in rows
@@ -217,5 +229,6 @@ _COUNTS = {
     "faces": "SELECT count(*) FROM faces",
     "doubtful": "SELECT count(*) FROM faces WHERE look IS NULL",
     "people": "SELECT count(*) FROM people",
-    "folders": "SELECT count(*) FROM people WHERE number IS NOT NULL",
+    "folders": "SELECT count(*) FROM people WHERE number IS NOT NULL AND hidden = 0"
+    " AND into_person IS NULL",
 }

@@ -1,4 +1,4 @@
-"""What SQLite refuses to write, as an error that says what to do."""
+"""Writing: the id of a new row, and what SQLite refuses as an error that says what to do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from facewatchd.errors import StoreWriteError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
 @contextmanager
@@ -23,3 +23,11 @@ def write_errors() -> Iterator[None]:
             "Free space on the disk of the state folder, or see why it fails, and start facewatchd"
             " again: what was acknowledged is kept.",
         ) from error
+
+
+def insert(db: sqlite3.Connection, statement: str, values: Sequence[object]) -> int:
+    """Insert a row and return its id."""
+    number = db.execute(statement, values).lastrowid
+    if number is None:
+        raise AssertionError("an INSERT always has a row id")
+    return number

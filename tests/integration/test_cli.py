@@ -95,7 +95,7 @@ def test_on_a_terminal_the_status_is_a_table_and_names_stay_escaped(state: Path)
 @pytest.mark.usefixtures("daemon")
 def test_on_a_terminal_people_are_a_table_with_a_head(state: Path) -> None:
     shown = re.sub(r"\x1b\[[0-9;]*m", "", on_a_terminal("--state", str(state), "people"))
-    assert re.search(r"Folder .* Photos .* Faces .* First .* Last .* Id", shown)
+    assert re.search(r"Name .* Folder .* Photos .* Faces .* First .* Last .* Id", shown)
     assert re.search(r"person_0001 .* 8 .* 8 .* 1970-01-01 .* 1970-01-02 .* p1", shown)
 
 
@@ -130,7 +130,7 @@ def test_json_is_what_the_api_answers(state: Path, control: Scripted) -> None:
 @pytest.mark.usefixtures("daemon")
 def test_lists_are_a_line_a_row_with_tabs_between(state: Path) -> None:
     assert ask(state, "people") == (
-        "person_0001\t8\t8\t1970-01-01\t1970-01-02\tp1\nno folder yet\t2\t2\t\t\tp2\n"
+        "\tperson_0001\t8\t8\t1970-01-01\t1970-01-02\tp1\nZoë\thidden\t2\t2\t\t\tp2\n"
     )
     assert ask(state, "doubtful") == f"{SHOWN}\t1,2,3,4\t0.50\tperson_0001 0.61\n"
     assert ask(state, "errors") == f"{SHOWN}\t2\tThe file is cut short.\n"

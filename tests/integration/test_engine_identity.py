@@ -40,7 +40,7 @@ def test_encodings_of_other_dimensions_than_the_encoders_are_refused(tmp_path: P
     photo = PhotoResult(b"hash", 9, 9, CaptureDate(0.0, DateSource.FILE), (face,))
     with closing(Store(tmp_path / "store.db", DLIB)) as store:
         assert scale_of(DLIB, load(None, folders), store) == DlibEncoder.scale
-        store.faces.add(photo, DLIB)
+        store.photos.add(photo, DLIB)
         with pytest.raises(StoreError, match=r"as 2 numbers each; the encoder 'dlib'.* gives 128"):
             scale_of(DLIB, load(None, folders), store)
 

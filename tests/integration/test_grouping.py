@@ -46,12 +46,12 @@ def test_a_person_keeps_id_and_number_when_faces_come_and_go(library: Library) -
     library.recluster()
     library.publish()
     person = library.person_of(photos[0])
-    numbers = library.store.people.numbers()
+    folders = library.store.people.folders()
     photos += [library.add(near(A, i)) for i in range(4, 9)]
     library.add(B)
     library.recluster()
     assert {library.person_of(photo) for photo in photos} == {person}
-    assert library.store.people.numbers() == numbers
+    assert library.store.people.folders() == folders
 
 
 def test_faces_below_the_quality_gate_belong_to_nobody(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from facewatchd.pipeline.clock import SystemClock
 from facewatchd.pipeline.encoding import Encoding, Origin
 from facewatchd.pipeline.placing import Placing
 from facewatchd.pipeline.publishing import Publishing
+from facewatchd.pipeline.rules import Rules
 from facewatchd.pool import Pool
 from facewatchd.store import Store
 from tests.support.library import ENGINE, SCALE
@@ -90,7 +91,7 @@ class Bench:
             Publishing(settings, self.store, self.clock, SCALE),
             self.clock,
             engine=ENGINE,
-            placing=Placing(self.store, SCALE, 0.0),
+            placing=Placing(self.store, Rules(self.store), SCALE, 0.0),
             origin=Origin(roots, lambda _: None, self.hanging.append),
         )
 

@@ -159,6 +159,43 @@ def test_a_tree_is_made_changed_and_taken_away_again(world: World) -> None:
     assert world.manifest.entries() == {}
 
 
+def test_a_folder_of_which_only_the_case_changes_takes_along_what_the_user_put_there(
+    world: World,
+) -> None:
+    anna, new = world.photo(b"a.jpg"), world.photo(b"b.jpg")
+    world.organise([WantedFolder(b"anna", [anna], Cover(b"k", b"jpeg"))])
+    Path(os.fsdecode(world.at(b"anna/mine.txt"))).write_text("mine")
+    link = os.lstat(world.at(b"anna/a.jpg"))
+    assert world.organise([WantedFolder(b"Anna", [anna, new], Cover(b"k"))]) == []
+    assert os.path.samestat(os.lstat(world.at(b"Anna/a.jpg")), link)
+    assert world.listing() == {
+        b"Anna": b"folder",
+        b"Anna/a.jpg": b"-> ../../photos/a.jpg",
+        b"Anna/b.jpg": b"-> ../../photos/b.jpg",
+        b"Anna/cover.jpg": b"file jpeg",
+        b"Anna/mine.txt": b"file mine",
+    }
+    assert world.reconcile() == []
+    assert world.manifest.entries().keys() == world.listing().keys() - {b"Anna/mine.txt"}
+
+
+def test_a_folder_of_the_users_that_differs_in_case_is_used_and_kept(world: World) -> None:
+    anna = world.photo(b"a.jpg")
+    world.organise([WantedFolder(b"anna", [anna], Cover(b"k", b"jpeg"))])
+    os.mkdir(world.at(b"Anna"))
+    Path(os.fsdecode(world.at(b"Anna/mine.txt"))).write_text("mine")
+    wanted = [WantedFolder(b"Anna", [anna], Cover(b"k"))]
+    assert world.organise(wanted) == [Conflict(b"Anna", "a folder")]
+    assert world.listing() == {
+        b"Anna": b"folder",
+        b"Anna/a.jpg": b"-> ../../photos/a.jpg",
+        b"Anna/mine.txt": b"file mine",
+    }
+    assert world.manifest.entries().keys() == {b"Anna/a.jpg"}
+    world.organise([])
+    assert world.listing() == {b"Anna": b"folder", b"Anna/mine.txt": b"file mine"}
+
+
 # -- kills ------------------------------------------------------------------------------------
 
 
@@ -239,19 +276,25 @@ def _two_libraries(world: World) -> tuple[list[WantedFolder], list[WantedFolder]
     stays, goes, moved = world.photo(b"stays.jpg"), world.photo(b"goes.jpg"), world.photo(b"m.jpg")
     away = Photo(moved.hash, world.photo(b"m.jpg", b"away").path)
     twin = world.photo(b"stays.jpg", b"twin")
+    anna = world.photo(b"anna.jpg")
     first = [
         WantedFolder(b"person_0001", [stays, moved], Cover(b"1", b"old cover")),
         WantedFolder(b"person_0002", [goes], Cover(b"2", b"cover")),
         WantedFolder(b"_doubtful/person_0001", [goes]),
+        WantedFolder(b"anna", [anna], Cover(b"4", b"her")),
     ]
     second = [
         WantedFolder(b"person_0001", [stays, away, twin], Cover(b"1b", b"new cover")),
         WantedFolder(b"person_0003", [goes], Cover(b"3", b"cover")),
+        WantedFolder(b"Anna", [anna], Cover(b"4")),
     ]
     return first, second
 
 
 _SECOND = {
+    b"Anna": b"folder",
+    b"Anna/anna.jpg": b"-> ../../photos/anna.jpg",
+    b"Anna/cover.jpg": b"file her",
     b"person_0001": b"folder",
     b"person_0001/stays~%s.jpg"
     % hashlib.sha256(b"/stays.jpg").hexdigest()[:8].encode(): b"-> ../../photos/stays.jpg",

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,9 @@ from scipy.spatial.distance import pdist
 
 from facewatchd.child import Child
 from facewatchd.clustering.linkage import average_linkage
+from facewatchd.clustering.matching import Before
 from facewatchd.engines.weights import DLIB_MODELS, packaged
-from facewatchd.regroup import Grouped, Refused, Task
+from facewatchd.regroup import Grouped, Refused, Task, cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,6 +99,111 @@ def test_the_merge_of_real_faces_is_upgma_on_squared_distances(
         np.testing.assert_array_equal(
             found[:, None] == found[None, :], wanted[:, None] == wanted[None, :]
         )
+
+
+SERENA, PUTIN, LAURA, TOM = range(4)
+PEOPLE = ("Serena_Williams", "Vladimir_Putin", "Laura_Bush", "Tom_Ridge")
+
+
+def faces_of(names: list[str], person: int) -> list[int]:
+    return [face for face, name in enumerate(names) if name == PEOPLE[person]]
+
+
+def before(
+    encodings: NDArray[np.float32],
+    owners: dict[int, list[int]],
+    persons: tuple[int, ...] = (0, 1, 2, 3),
+    refused: tuple[tuple[int, int], ...] = (),
+) -> Before:
+    """Say that these faces are settled in four kept people, each with one look of them."""
+    whose = np.full(len(encodings), -1)
+    for owner, faces in owners.items():
+        whose[faces] = owner
+    return replace(
+        Before.nobody(*encodings.shape),
+        owners=whose,
+        persons=np.array(persons),
+        kept=np.ones(4, dtype=np.bool_),
+        refused=np.array(refused, dtype=np.int64).reshape(-1, 2),
+        looks=np.array(list(owners)),
+        centroids=np.array([encodings[faces].mean(axis=0) for faces in owners.values()], float),
+    )
+
+
+def grouped(encodings: NDArray[np.float32], known: Before, merge: float = 0.52) -> Grouped:
+    result = cluster(replace(task(encodings), merge=merge, before=known))
+    assert isinstance(result, Grouped)
+    return result
+
+
+def test_real_people_whom_the_clusterer_makes_one_are_taken_apart_by_what_is_settled(
+    child: Child, portraits: tuple[NDArray[np.float32], list[str]]
+) -> None:
+    encodings, names = portraits
+    one = replace(task(encodings), eps=2.0)
+    child.send(one)
+    assert np.unique(answer(child).labels).tolist() == [0]
+
+    settled = {person: faces_of(names, person)[:2] for person in range(4)}
+    result = cluster(replace(one, before=before(encodings, settled)))
+    assert isinstance(result, Grouped)
+    for person in range(4):
+        own = result.owners[faces_of(names, person)]
+        assert np.mean(own == person) >= 0.8
+        assert set(own.tolist()) & set(range(4)) == {person}
+        assert sorted(result.looks[person][0]) == np.flatnonzero(result.owners == person).tolist()
+    strangers = [face for face, name in enumerate(names) if name not in PEOPLE]
+    assert np.mean(result.owners[strangers] >= 4) + np.mean(result.owners[strangers] < 0) == 1.0
+
+
+def test_what_is_said_of_real_people_goes_to_the_process_and_comes_back(
+    child: Child, portraits: tuple[NDArray[np.float32], list[str]]
+) -> None:
+    encodings, names = portraits
+    mistaken = faces_of(names, PUTIN)[0]
+    settled = {
+        SERENA: [*faces_of(names, SERENA)[:6], mistaken],
+        PUTIN: faces_of(names, PUTIN)[1:],
+    }
+    child.send(replace(task(encodings), before=before(encodings, settled)))
+    result = answer(child)
+
+    assert result.owners[mistaken] == SERENA
+    (question,) = result.questions
+    assert question[:3] == (mistaken, SERENA, PUTIN)
+    assert question.distance < 0.52
+    assert result.looks[LAURA] == ()
+
+
+def test_a_real_cluster_found_later_joins_the_person_whose_look_it_matches(
+    portraits: tuple[NDArray[np.float32], list[str]],
+) -> None:
+    encodings, names = portraits
+    laura, tom = faces_of(names, LAURA), faces_of(names, TOM)
+    known = before(encodings, {LAURA: laura[:5], TOM: tom})
+    apart = np.array([face for face in range(len(names)) if face not in laura[:5]])
+    known = replace(known, owners=known.owners[apart], confirmed=known.confirmed[apart])
+    result = grouped(encodings[apart], known)
+
+    later = np.flatnonzero(np.isin(apart, laura[5:]))
+    assert np.mean(result.owners[later] == LAURA) >= 0.8
+    assert {names[apart[face]] for face in np.flatnonzero(result.owners == LAURA)} == {"Laura_Bush"}
+
+
+def test_a_real_face_that_refuses_its_person_and_the_merged_one_is_with_neither(
+    portraits: tuple[NDArray[np.float32], list[str]],
+) -> None:
+    encodings, names = portraits
+    serena, tom = faces_of(names, SERENA), faces_of(names, TOM)
+    settled = {SERENA: serena[:-1], TOM: tom}
+    merged = (SERENA, PUTIN, LAURA, SERENA)
+    face = serena[-1]
+    assert grouped(encodings, before(encodings, settled, merged)).owners[face] == SERENA
+    said = before(encodings, settled, merged, refused=((face, TOM),))
+    result = grouped(encodings, said)
+    assert result.owners[face] not in {SERENA, TOM}
+    assert (result.owners[serena[:-1]] == SERENA).all()
+    assert (result.owners[tom] == TOM).all()
 
 
 def test_the_process_ends_after_its_answer(child: Child) -> None:

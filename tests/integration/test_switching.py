@@ -60,7 +60,7 @@ def photo_with(*faces: tuple[Box, tuple[float, ...]], orientation: int = 1) -> P
 
 def read_again(library: Library, photo: int, *faces: tuple[Box, tuple[float, ...]]) -> None:
     found = photo_with(*faces)
-    library.store.engines.put(photo, found, found.faces)
+    library.store.rereading.put(photo, found, found.faces)
 
 
 def switch(library: Library) -> Adopted:
@@ -178,7 +178,7 @@ def test_a_photo_that_comes_back_follows_with_its_person(library: Library) -> No
     assert {photo: library.person_of(photo) for photo in ann + bob} == before
     assert [len(library.store.people.looks_of(p)) for p in set(before.values()) if p] == [1, 1]
     assert library.store.faces.all().encodings.shape == (8, 3)
-    assert not library.store.engines.has_read()
+    assert not library.store.rereading.has_read()
     library.recluster()
     assert {photo: library.person_of(photo) for photo in ann + bob} == before
 
@@ -191,8 +191,8 @@ def test_an_abort_deletes_what_was_found_and_changes_nothing_else(library: Libra
         read_again(library, photo, (FIRST, marker))
     library.store.engines.abort()
     assert library.store.engines.switch is None
-    assert not library.store.engines.has_read()
-    assert library.store.engines.to_read(1) == []
+    assert not library.store.rereading.has_read()
+    assert library.store.rereading.to_read(1) == []
     assert library.store.engines.current == ENGINE
     assert {photo: library.person_of(photo) for photo in ann + bob} == before
     path = library.store.path
@@ -205,8 +205,8 @@ def test_an_abort_deletes_what_was_found_and_changes_nothing_else(library: Libra
 def test_boxes_are_kept_as_the_photo_lies_though_a_turned_file_was_read(library: Library) -> None:
     photo = library.add(A)
     found = photo_with((Box(10, 20, 30, 50), NEW_A), orientation=6)  # 100 wide, 80 high
-    library.store.engines.put(photo, found, found.faces)
-    [face] = library.store.engines.new_faces([photo])[photo]
+    library.store.rereading.put(photo, found, found.faces)
+    [face] = library.store.rereading.new_faces([photo])[photo]
     assert face.box == Box(20, 70, 50, 90)
 
 
@@ -215,13 +215,13 @@ def test_photos_are_read_again_newest_first_and_not_from_places_that_are_away(
 ) -> None:
     old, new, middle = (library.add(A, captured=at) for at in (1.0, 9.0, 5.0))
     library.store.engines.begin(OTHER)
-    assert [task.photo for task in library.store.engines.to_read(9)] == [new, middle, old]
-    assert library.store.engines.to_read(9, outside={bytes(library.photos)}) == []
-    library.store.engines.tried(new)
-    library.store.engines.tried(new)
-    assert [task.photo for task in library.store.engines.to_read(9)] == [middle, old]
+    assert [task.photo for task in library.store.rereading.to_read(9)] == [new, middle, old]
+    assert library.store.rereading.to_read(9, outside={bytes(library.photos)}) == []
+    library.store.rereading.tried(new)
+    library.store.rereading.tried(new)
+    assert [task.photo for task in library.store.rereading.to_read(9)] == [middle, old]
     library.store.engines.retry()
-    assert [task.photo for task in library.store.engines.to_read(9)] == [new, middle, old]
+    assert [task.photo for task in library.store.rereading.to_read(9)] == [new, middle, old]
 
 
 def test_every_look_of_before_has_one_of_the_same_faces_after(library: Library) -> None:

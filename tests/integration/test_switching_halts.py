@@ -26,12 +26,13 @@ from facewatchd.model import (
 )
 from facewatchd.pipeline.encoding import REST
 from facewatchd.pipeline.loop import Pipeline
-from facewatchd.pipeline.switching import BY_THE_USER, FAILED, WAIT, Switching
-from facewatchd.pipeline.switching import REST as THE_REST
+from facewatchd.pipeline.readiness import FAILED, WAIT
+from facewatchd.pipeline.readiness import REST as THE_REST
+from facewatchd.pipeline.switching import BY_THE_USER, Switching
 from facewatchd.pipeline.trial import Trial
 from facewatchd.store import Store
-from facewatchd.store.engines import TRIES
-from tests.integration.test_encoding import Bench, ScriptedPool
+from facewatchd.store.rereading import TRIES
+from tests.support.encoding import Bench, ScriptedPool
 from tests.support.library import ENGINE, SCALE, InventedClock, Library
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Case:
     def add(self, number: int, *names: bytes) -> int:
         found = result(number)
         with self.store.transaction():
-            photo, _ = self.store.faces.add(found, ENGINE)
+            photo, _ = self.store.photos.add(found, ENGINE)
             for name in names or (b"%d.jpg" % number,):
                 stat = FileStat(b"/p/" + name, 1, 1, number)
                 self.store.files.put(stat, FileState.DONE, 0.0, photo=photo)
@@ -181,16 +182,16 @@ def test_a_switch_waits_for_photos_that_are_away_for_a_day_or_until_it_shall_not
     case: Case,
 ) -> None:
     with case.store.transaction():
-        photo, _ = case.store.faces.add(result(99), ENGINE)
+        photo, _ = case.store.photos.add(result(99), ENGINE)
         case.store.files.put(FileStat(b"/q/a.jpg", 1, 1, 99), FileState.DONE, 0.0, photo=photo)
-        case.store.engines.want(photo)
+        case.store.rereading.want(photo)
     case.bench.encoding._queue.unreachable = {b"/q"}
     for _ in range(60):
         case.step({b"/q"})
         if isinstance(case.pool.task, ReadAgain):
             number = case.pool.task.hash[0]
             case.pool.says(PhotoReadAgain(result(number)))
-    assert case.store.engines.count_read() == 20
+    assert case.store.rereading.count_read() == 20
     assert case.store.engines.current == ENGINE
     since = case.store.engines.waits_since
     assert since == case.clock.time()
@@ -202,14 +203,14 @@ def test_a_switch_waits_for_photos_that_are_away_for_a_day_or_until_it_shall_not
     case.step({b"/q"})
     assert case.store.engines.current == OTHER
     assert case.store.engines.waits_since is None
-    assert case.store.engines.left() == 1
+    assert case.store.rereading.left() == 1
 
 
 def test_the_wish_not_to_wait_is_kept_until_the_switch_is_done(case: Case) -> None:
     with case.store.transaction():
-        photo, _ = case.store.faces.add(result(99), ENGINE)
+        photo, _ = case.store.photos.add(result(99), ENGINE)
         case.store.files.put(FileStat(b"/q/a.jpg", 1, 1, 99), FileState.DONE, 0.0, photo=photo)
-        case.store.engines.want(photo)
+        case.store.rereading.want(photo)
     case.switching.resume([THE_REST])
     for _ in range(60):
         case.step({b"/q"})
@@ -264,10 +265,10 @@ def test_nothing_is_read_again_or_switched_while_space_is_short(
 ) -> None:
     case.step(paused=True)
     assert case.pool.task is None
-    photos = [task.photo for task in case.store.engines.to_read(99)]
+    photos = [task.photo for task in case.store.rereading.to_read(99)]
     with case.store.transaction():
         for photo in photos:
-            case.store.engines.put(photo, result(1), ())
+            case.store.rereading.put(photo, result(1), ())
     case.step(paused=True)
     assert case.store.engines.current == ENGINE
     case.store.engines._db.execute(
@@ -299,20 +300,20 @@ def test_the_last_try_takes_another_copy(case: Case) -> None:
 def test_photos_that_return_follow_together(case: Case) -> None:
     case.read_all(set())
     photos = [case.add(50 + number) for number in range(3)]
-    engines = case.store.engines
+    rereading = case.store.rereading
     with case.store.transaction():
         for photo in photos:
-            engines.want(photo)
+            rereading.want(photo)
     case.step()
     assert isinstance(case.pool.task, ReadAgain)
     case.switching._follow_at = case.clock.now + 30
     with case.store.transaction():
-        engines.put(photos[0], result(50), ())
+        rereading.put(photos[0], result(50), ())
     case.switching.step()
-    assert engines.count_read() == 1, "others are being read"
+    assert rereading.count_read() == 1, "others are being read"
     case.clock.now += 31
     case.switching.step()
-    assert engines.count_read() == 0
+    assert rereading.count_read() == 0
 
 
 def test_a_plan_of_everything_leaves_the_leisure_after_a_long_one(case: Case) -> None:
@@ -328,14 +329,14 @@ def test_photos_that_are_away_are_not_looked_at_for_each_one_that_is_read(tmp_pa
         with store.transaction():
             for number in range(rows):
                 date = CaptureDate(float(number), DateSource.FILE)
-                photo, _ = store.faces.add(
+                photo, _ = store.photos.add(
                     PhotoResult(number.to_bytes(16, "big"), 9, 7, date, (), 1), ENGINE
                 )
                 place = b"/away/" if number >= rows // 2 else b"/here/"
                 stat = FileStat(place + b"%d.jpg" % number, 1, 1, number)
                 store.files.put(stat, FileState.DONE, 0.0, photo=photo)
             store.engines.begin(OTHER)
-        [first] = store.engines.to_read(1, {b"/away"})
+        [first] = store.rereading.to_read(1, {b"/away"})
         steps = 0
 
         def count() -> int:
@@ -344,13 +345,13 @@ def test_photos_that_are_away_are_not_looked_at_for_each_one_that_is_read(tmp_pa
             return 0
 
         store._db.set_progress_handler(count, 100)
-        [again] = store.engines.to_read(1, {b"/away"})
+        [again] = store.rereading.to_read(1, {b"/away"})
         store._db.set_progress_handler(None, 0)
         assert again == first
         assert steps < 10, "it goes on where it was"
-        store.engines.want(store.engines.to_read(1)[0].photo)
-        assert store.engines.to_read(1, {b"/away"}) == [first]
-        assert store.engines.to_read(1)[0].photo == rows
+        store.rereading.want(store.rereading.to_read(1)[0].photo)
+        assert store.rereading.to_read(1, {b"/away"}) == [first]
+        assert store.rereading.to_read(1)[0].photo == rows
 
 
 def test_photos_that_only_changed_are_not_called_measured() -> None:

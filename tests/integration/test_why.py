@@ -23,6 +23,8 @@ FACE: dict[str, Any] = {
     "box": [1, 2, 3, 4],
     "quality": 0.5,
     "person": None,
+    "name": None,
+    "hidden": False,
     "folder": None,
     "similarity": None,
     "candidates": [],
@@ -119,6 +121,11 @@ def test_a_root_that_is_offline(house: House) -> None:
             "given to p, who has no folder yet, at similarity 0.70",
         ),
         (
+            {"faces": [FACE | {"person": "p", "name": "Zoë", "hidden": True}]},
+            "no folder",
+            "given to Zoë, who is hidden",
+        ),
+        (
             {"faces": [FACE | {"person": "p", "folder": "person_0001"}], "links": ["/o/a.jpg"]},
             "linked",
             "Links: /o/a.jpg",
@@ -132,6 +139,6 @@ def test_a_known_file(house: House, found: dict[str, Any], verdict: str, words: 
 
 
 def test_candidates_are_named(house: House) -> None:
-    maybe = {"person": "p", "folder": "person_0002", "similarity": 0.61}
+    maybe = {"person": "p", "name": None, "folder": "person_0002", "similarity": 0.61}
     _, text = reasons(house, bytes(house.path / "a.jpg"), faces=[FACE | {"candidates": [maybe]}])
     assert "it may be person_0002 (0.61)" in text

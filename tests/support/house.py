@@ -120,4 +120,4 @@ class House:
 
     def missing(self) -> int:
         """Return how many photos are missing."""
-        return len(self.store.faces.missing_before(1e12))
+        return len(self.store.photos.missing_before(1e12))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facewatchd.config import Settings, load
+from facewatchd.journal import Journal
 from facewatchd.model import (
     Box,
     CaptureDate,
@@ -19,12 +20,17 @@ from facewatchd.model import (
     PhotoResult,
     Quality,
 )
+from facewatchd.pipeline.deciding import Deciding
 from facewatchd.pipeline.encoding import Encoding, Origin
 from facewatchd.pipeline.grouping import Grouping
+from facewatchd.pipeline.looks import fill
 from facewatchd.pipeline.placing import Placing
 from facewatchd.pipeline.publishing import Publishing
+from facewatchd.pipeline.rules import Rules
+from facewatchd.pipeline.saying import Saying
 from facewatchd.plugins import Scale
 from facewatchd.store import Store
+from facewatchd.store.views import Views
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +79,18 @@ class Library:
         self.store = Store(folder / "store.db", ENGINE)
         self.clock = InventedClock()
         self.publishing = Publishing(self.settings, self.store, self.clock, SCALE)
-        self.placing = Placing(self.store, SCALE, self.settings.engine.min_quality)
+        rules = Rules(self.store)
+        self.placing = Placing(self.store, rules, SCALE, self.settings.engine.min_quality)
+        self.deciding = Deciding(
+            self.store,
+            Journal([folder / "state", folder / "copies"], self.store.fact("library")),
+            rules,
+            self.placing,
+            self.publishing,
+            self.clock,
+        )
+        self.deciding.start()
+        self.saying = Saying(self.store, self.deciding)
         self.encoding = Encoding(
             self.store,
             NoPool(),  # type: ignore[arg-type]  # nothing is read here
@@ -111,7 +128,7 @@ class Library:
         date = CaptureDate(taken, DateSource.EXIF)
         path = bytes(self.photos / f"{self._number}.jpg")
         with self.store.transaction():
-            photo, ids = self.store.faces.add(PhotoResult(content, 9, 9, date, faces), self.engine)
+            photo, ids = self.store.photos.add(PhotoResult(content, 9, 9, date, faces), self.engine)
             self.store.files.put(
                 FileStat(path, 1, 1, self._number), FileState.DONE, 0.0, photo=photo
             )
@@ -128,7 +145,7 @@ class Library:
             known = self.store.files.at(path)
             assert known is not None
             self.store.files.remove(known.id)
-            self.store.faces.set_presence(photo, self.clock.time())
+            self.store.photos.set_presence(photo, self.clock.time())
         self.publishing.touch(self.store.faces.people_near(photo))
 
     def _rows(self) -> list[tuple[int, bytes, int]]:
@@ -140,6 +157,21 @@ class Library:
         self.grouping.request()
         self.grouping.step(backlog=False)
         self.finish()
+
+    def found(self, *clusters: list[int]) -> None:
+        """Make people of faces, as if a clustering had found them."""
+        faces = self.store.faces.all()
+        rows = {face: row for row, face in enumerate(faces.ids.tolist())}
+        with self.store.transaction():
+            for cluster in clusters:
+                members = np.array([rows[face] for face in cluster])
+                person = self.store.people.create()
+                fill(self.store, SCALE, person, faces.ids, faces.encodings, [members])
+        self.placing.read_looks()
+
+    def candidates(self, face: int) -> list[str]:
+        """Return the candidates of a face, nearest first."""
+        return [each["person"] for each in Views(self.store._db).candidates(face)]
 
     def finish(self) -> None:
         """Wait for the run under way and take in its result."""

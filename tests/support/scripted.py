@@ -21,6 +21,8 @@ FACE = {
     "box": [10, 20, 110, 120],
     "quality": 0.75,
     "person": "p1",
+    "name": None,
+    "hidden": False,
     "folder": "person_0001",
     "similarity": 0.71,
     "candidates": [],
@@ -108,18 +110,29 @@ class Scripted:
         return [
             {
                 "id": "p1",
+                "name": None,
+                "hidden": False,
                 "folder": "person_0001",
                 "faces": 8,
                 "photos": 8,
                 "first": 0.0,
                 "last": 86_400.0,
             },
-            {"id": "p2", "folder": None, "faces": 2, "photos": 2, "first": None, "last": None},
+            {
+                "id": "p2",
+                "name": "Zoë",
+                "hidden": True,
+                "folder": None,
+                "faces": 2,
+                "photos": 2,
+                "first": None,
+                "last": None,
+            },
         ]
 
     def doubtful(self, limit: int) -> list[dict[str, Any]]:
         self.asked.append(("doubtful", limit))
-        candidate = {"person": "p1", "folder": "person_0001", "similarity": 0.61}
+        candidate = {"person": "p1", "name": None, "folder": "person_0001", "similarity": 0.61}
         face = {
             "face": 1,
             "photo": os.fsdecode(PHOTO),

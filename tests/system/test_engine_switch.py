@@ -248,10 +248,10 @@ def test_a_switch_is_refused_aborted_and_halted_for_a_reason(daemon: Daemon, pho
 
 POINTS = [
     ("after", "facewatchd.store.engines:Engines.begin", 1),
-    ("before", "facewatchd.store.engines:Engines.put", 3),
-    ("after", "facewatchd.store.engines:Engines.put", 6),
+    ("before", "facewatchd.store.rereading:Rereading.put", 3),
+    ("after", "facewatchd.store.rereading:Rereading.put", 6),
     ("after", "facewatchd.store.engines:Engines.make_current", 1),
-    ("after", "facewatchd.store.engines:Engines.replace", 1),
+    ("after", "facewatchd.store.rereading:Rereading.replace", 1),
     ("before", "facewatchd.store.people:People.remove_former_looks", 1),
     ("after", "facewatchd.pipeline.grouping:Grouping.use", 1),
     ("before", "facewatchd.pipeline.publishing:Publishing.use", 1),

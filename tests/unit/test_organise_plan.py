@@ -20,6 +20,7 @@ from facewatchd.organise.plan import (
     PutLink,
     Remove,
     RemoveFolder,
+    RenameFolder,
 )
 
 if TYPE_CHECKING:
@@ -63,10 +64,34 @@ photos = st.builds(Photo, st.integers(0, 30).map(digest), st.builds(os.path.join
 covers = st.none() | st.builds(
     Cover, st.sampled_from([b"k1", b"k2"]), st.sampled_from([None, b"jpeg1", b"jpeg2"])
 )
+
+
+def in_some_case(path: bytes, *, upper: bool) -> bytes:
+    place, name = os.path.split(path)
+    return os.path.join(place, name.upper() if upper else name)
+
+
 libraries = st.dictionaries(
     st.sampled_from(FOLDERS),
-    st.tuples(st.lists(photos, max_size=8, unique_by=lambda photo: photo.path), covers),
-).map(lambda library: [WantedFolder(path, *content) for path, content in library.items()])
+    st.tuples(
+        st.booleans(), st.lists(photos, max_size=8, unique_by=lambda photo: photo.path), covers
+    ),
+).map(
+    lambda library: [
+        WantedFolder(in_some_case(path, upper=upper), some, cover)
+        for path, (upper, some, cover) in library.items()
+    ]
+)
+
+
+def renamed(tree: Mapping[bytes, Entry], rename: RenameFolder) -> dict[bytes, Entry]:
+    """Return ``tree`` with a folder renamed, and with it what it holds."""
+    inner = {path for path in tree if os.path.dirname(path) == rename.path}
+    assert {os.path.basename(path): tree[path] for path in inner} == rename.entries
+    assert tree[rename.path] == Folder()
+    moved = {path: os.path.join(rename.new, os.path.basename(path)) for path in inner}
+    moved[rename.path] = rename.new
+    return {moved.get(path, path): entry for path, entry in tree.items()}
 
 
 def perform(operations: Iterable[Operation], tree: Mapping[bytes, Entry]) -> dict[bytes, Entry]:
@@ -84,6 +109,10 @@ def perform(operations: Iterable[Operation], tree: Mapping[bytes, Entry]) -> dic
                 disk[here] = (path, new)
             case Remove(path, old):
                 assert disk.pop(here) == (path, old)
+            case RenameFolder():
+                assert fold(operation.new) == here
+                tree = renamed(dict(disk.values()), operation)
+                disk = {fold(path): (path, entry) for path, entry in tree.items()}
             case RemoveFolder(path):
                 assert not [other for other in disk if other.startswith(here + "/")]
                 assert disk.pop(here) == (path, Folder())
@@ -149,6 +178,8 @@ def test_nothing_is_removed_or_replaced_that_is_not_in_the_manifest(
     manifest = perform(plan(before, OUTPUT, {}), {})
     for operation in plan(after, OUTPUT, manifest):
         match operation:
+            case RenameFolder():
+                manifest = renamed(manifest, operation)
             case Remove(path, old):
                 assert manifest[path] == old
             case PutLink(path, _, old) | PutCover(path, _, old):
@@ -249,6 +280,16 @@ def test_a_photo_that_changes_its_person_is_linked_there_before_it_is_removed_he
         PutLink(b"person_0002/a.jpg", Link(b"../../photos/a.jpg"), None),
         Remove(b"person_0001/a.jpg", Link(b"../../photos/a.jpg")),
         RemoveFolder(b"person_0001"),
+    ]
+
+
+def test_when_only_the_case_of_a_folder_changes_it_is_renamed_with_its_links() -> None:
+    anna, new = photo(1, b"/srv/photos/a.jpg"), photo(2, b"/srv/photos/b.jpg")
+    tree = perform(plan([WantedFolder(b"anna", [anna])], OUTPUT, {}), {})
+    link = Link(b"../../photos/a.jpg")
+    assert plan([WantedFolder(b"Anna", [anna, new])], OUTPUT, tree) == [
+        RenameFolder(b"anna", b"Anna", {b"a.jpg": link}),
+        PutLink(b"Anna/b.jpg", Link(b"../../photos/b.jpg"), None),
     ]
 
 

@@ -236,11 +236,22 @@ def test_a_status_of_a_daemon_that_is_gone_says_its_age(status: dict[str, Any]) 
 
 
 def test_everyone_is_a_row_also_without_a_folder_and_without_a_date() -> None:
-    person = {"id": "p1", "folder": None, "faces": 4, "photos": 3, "first": None, "last": None}
-    named = {**person, "folder": "person_0001", "first": 0.0, "last": 86_400.0}
-    assert list(render.people_grid([named, person]).rows) == [
-        ("person_0001", "3", "4", "1970-01-01", "1970-01-02", "p1"),
-        ("no folder yet", "3", "4", "", "", "p1"),
+    person = {
+        "id": "p1",
+        "name": None,
+        "hidden": False,
+        "folder": None,
+        "faces": 4,
+        "photos": 3,
+        "first": None,
+        "last": None,
+    }
+    named = {**person, "name": "A/B", "folder": "A_B", "first": 0.0, "last": 86_400.0}
+    hidden = {**person, "hidden": True}
+    assert list(render.people_grid([named, person, hidden]).rows) == [
+        ("A/B", "A_B", "3", "4", "1970-01-01", "1970-01-02", "p1"),
+        ("", "no folder yet", "3", "4", "", "", "p1"),
+        ("", "hidden", "3", "4", "", "", "p1"),
     ]
 
 
@@ -249,6 +260,8 @@ def test_a_photo_says_who_is_in_it_and_who_a_doubtful_face_may_be() -> None:
         "box": [1, 2, 3, 4],
         "quality": 0.5,
         "person": "p1",
+        "name": None,
+        "hidden": False,
         "folder": "person_0001",
         "similarity": 0.712,
         "candidates": [],
@@ -259,8 +272,9 @@ def test_a_photo_says_who_is_in_it_and_who_a_doubtful_face_may_be() -> None:
         "folder": None,
         "similarity": None,
         "candidates": [
-            {"person": "p1", "folder": "person_0001", "similarity": 0.61},
-            {"person": "p2", "folder": None, "similarity": 0.55},
+            {"person": "p1", "name": None, "folder": "person_0001", "similarity": 0.61},
+            {"person": "p2", "name": None, "folder": None, "similarity": 0.55},
+            {"person": "p3", "name": "A/B", "folder": "A_B", "similarity": 0.54},
         ],
     }
     fields = render.photo_fields(
@@ -283,7 +297,7 @@ def test_a_photo_says_who_is_in_it_and_who_a_doubtful_face_may_be() -> None:
         Field("Face", "person_0001, similarity 0.71, at 1,2,3,4"),
         Field(
             "Face",
-            "doubtful, may be person_0001 0.61, p2 (no folder yet) 0.55, at 1,2,3,4",
+            "doubtful, may be person_0001 0.61, p2 (no folder yet) 0.55, A/B 0.54, at 1,2,3,4",
         ),
         Field("Face", "doubtful, may be nobody known, at 1,2,3,4"),
         Field("Link", "/people/person_0001/a.jpg"),

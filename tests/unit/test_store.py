@@ -151,7 +151,7 @@ def test_photos_of_the_first_version_are_known_by_their_files(tmp_path: Path) ->
             " encoding) VALUES (7, 1, 2, 3, 4, 0.5, 'dlib/1', x'')"
         )
     with closing(Store(path, ENGINE)) as store:
-        assert store.faces.photo_in(b"\xaa") == (7, 1)
+        assert store.photos.of_content(b"\xaa") == (7, 1)
         place = store.faces.place(1)
         assert place is not None
         assert (place.stat.path, place.is_read, place.box) == (b"/a", True, Box(1, 2, 3, 4))
@@ -161,8 +161,8 @@ def test_photos_of_the_first_version_are_known_by_their_files(tmp_path: Path) ->
             assert views.read_by_others() == 0
         with store.transaction():
             store.files.remove(1)
-            store.faces.remove_photo(7)
-        assert store.faces.photo_in(b"\xaa") is None
+            store.photos.remove(7)
+        assert store.photos.of_content(b"\xaa") is None
 
 
 def test_files_below_closed_folders_are_passed_over(store: Store) -> None:
@@ -179,7 +179,7 @@ def test_files_below_closed_folders_are_passed_over(store: Store) -> None:
 
 
 def test_a_face_is_placed_in_a_file_that_is_read_and_in_its_pixels(store: Store) -> None:
-    number, (face,) = store.faces.add(photo(b"h", [1]), ENGINE)
+    number, (face,) = store.photos.add(photo(b"h", [1]), ENGINE)
     assert store.faces.place(face) is None
     store.files.put(stat(b"/p/a", size=9), FileState.PENDING, 0.0, photo=number)
     place = store.faces.place(face)
@@ -193,7 +193,7 @@ def test_a_face_is_placed_in_a_file_that_is_read_and_in_its_pixels(store: Store)
 
 
 def test_a_doubtful_face_is_shown_in_the_pixels_of_the_file_that_is_named(store: Store) -> None:
-    number, (face,) = store.faces.add(photo(b"h", [1, 0]), ENGINE)
+    number, (face,) = store.photos.add(photo(b"h", [1, 0]), ENGINE)
     person, _ = person_with(store)
     store.faces.doubt(face, [Candidate(person, 0.6)])
     for path, orientation in ((b"/p/b", 1), (b"/p/a", 3)):
@@ -221,7 +221,7 @@ def test_a_changed_file_starts_anew(store: Store) -> None:
 
 
 def test_a_file_with_the_same_inode_size_and_time_is_the_same_photo(store: Store) -> None:
-    number, _ = store.faces.add(photo(b"h"), ENGINE)
+    number, _ = store.photos.add(photo(b"h"), ENGINE)
     put(store, b"/p/a", photo=number)
     assert store.files.same_content(stat(b"/q/b")) == number
     assert store.files.same_content(stat(b"/q/b", size=2)) is None
@@ -238,18 +238,18 @@ def test_files_below_a_folder_do_not_include_its_namesakes(store: Store) -> None
 def test_a_photo_is_missing_when_its_last_file_goes_and_back_when_one_returns(
     store: Store,
 ) -> None:
-    number, _ = store.faces.add(photo(b"h"), ENGINE)
+    number, _ = store.photos.add(photo(b"h"), ENGINE)
     file = put(store, b"/p/a", photo=number)
-    store.faces.set_presence(number, 100.0)
-    assert store.faces.missing_before(1e9) == []
+    store.photos.set_presence(number, 100.0)
+    assert store.photos.missing_before(1e9) == []
     store.files.remove(file)
-    store.faces.set_presence(number, 100.0)
-    store.faces.set_presence(number, 200.0)
-    assert store.faces.missing_before(100.0) == []
-    assert store.faces.missing_before(101.0) == [number]
+    store.photos.set_presence(number, 100.0)
+    store.photos.set_presence(number, 200.0)
+    assert store.photos.missing_before(100.0) == []
+    assert store.photos.missing_before(101.0) == [number]
     put(store, b"/p/b", photo=number)
-    store.faces.set_presence(number, 300.0)
-    assert store.faces.missing_before(1e9) == []
+    store.photos.set_presence(number, 300.0)
+    assert store.photos.missing_before(1e9) == []
 
 
 def person_with(store: Store, *faces: int) -> tuple[str, int]:
@@ -265,7 +265,7 @@ def test_encodings_come_back_to_the_bit_in_order_of_hash_and_box(store: Store) -
     second = photo(b"b", [0.1, 0.2])
     first = photo(b"a", [0.3, 0.4], [0.5, 0.6])
     for each in (second, first):
-        store.faces.add(each, ENGINE)
+        store.photos.add(each, ENGINE)
     everything = store.faces.all()
     expected = [f.encoding for p in (first, second) for f in p.faces]
     assert everything.encodings.tobytes() == np.stack(expected).tobytes()
@@ -302,7 +302,7 @@ def test_an_empty_store_has_no_faces(store: Store) -> None:
 
 
 def test_who_is_near_a_photo_are_its_people_and_its_candidates(store: Store) -> None:
-    number, (given, doubtful) = store.faces.add(photo(b"h", [1, 0], [0, 1]), ENGINE)
+    number, (given, doubtful) = store.photos.add(photo(b"h", [1, 0], [0, 1]), ENGINE)
     person, _ = person_with(store, given)
     other, _ = person_with(store)
     store.faces.doubt(doubtful, [Candidate(other, 0.6)])
@@ -326,7 +326,7 @@ def test_folder_numbers_are_given_once_and_for_good(store: Store) -> None:
 def test_a_doubtful_photo_is_shown_with_its_nearest_candidate_who_has_a_folder(
     store: Store,
 ) -> None:
-    number, (face,) = store.faces.add(photo(b"h", [1, 0]), ENGINE)
+    number, (face,) = store.photos.add(photo(b"h", [1, 0]), ENGINE)
     put(store, b"/p/a", photo=number)
     near, middle, far = (person_with(store)[0] for _ in range(3))
     store.faces.doubt(face, [Candidate(near, 0.66), Candidate(middle, 0.6), Candidate(far, 0.55)])
@@ -340,7 +340,7 @@ def test_a_readers_answers_are_of_one_moment_while_the_store_is_written(store: S
     with reading(store.path) as views:
         before = views.counts()
         with store.transaction():
-            store.faces.add(photo(b"h", [1, 0]), ENGINE)
+            store.photos.add(photo(b"h", [1, 0]), ENGINE)
         assert views.counts() == before
     with reading(store.path) as views:
         assert views.counts()["faces"] == 1

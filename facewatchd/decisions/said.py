@@ -1,0 +1,289 @@
+"""What all decisions come to: who is called what, who is whom, which face is whose.
+
+A later decision wins over an earlier one that it contradicts.  A decision that was undone has no
+effect, and one that speaks of a person whom only an undone decision made stays inert.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from facewatchd.decisions.decision import Decision, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from facewatchd.decisions.decision import Spot
+
+
+@dataclass(frozen=True, slots=True)
+class PersonSaid:
+    """A person whom the user has spoken of; ``into`` is who this person was merged into.
+
+    ``anchors`` are faces by which the person is found again in a new store.
+    """
+
+    name: str | None = None
+    hidden: bool = False
+    cover: Spot | None = None
+    into: str | None = None
+    anchors: tuple[Spot, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FaceSaid:
+    """A face that the user has spoken of: whose it is, whose it is not, or that it is nobody's.
+
+    ``confirmed``: the user looked at this face and said who it is.  ``added``: the box is the
+    user's, no detector found it.
+    """
+
+    person: str | None = None
+    confirmed: bool = False
+    refused: frozenset[str] = frozenset()
+    ignored: bool = False
+    added: bool = False
+
+
+class Touched(NamedTuple):
+    """The people and faces for which something may have changed."""
+
+    people: set[str]
+    spots: set[Spot]
+
+
+@dataclass(slots=True)
+class Said:
+    """The state that decisions come to; ``take`` moves it on by one.
+
+    ``apart`` are pairs of people who are not one.  ``present`` are (photo, person) where the user
+    said that somebody is in a photo without a box.  ``inert`` says by id why a decision has no
+    effect.
+    """
+
+    people: dict[str, PersonSaid] = field(default_factory=dict)
+    faces: dict[Spot, FaceSaid] = field(default_factory=dict)
+    apart: set[frozenset[str]] = field(default_factory=set)
+    present: set[tuple[bytes, str]] = field(default_factory=set)
+    forgotten: set[Spot] = field(default_factory=set)
+    forgotten_photos: set[bytes] = field(default_factory=set)
+    inert: dict[str, str] = field(default_factory=dict)
+    _by_photo: dict[bytes, list[Spot]] = field(default_factory=dict)
+
+    def root(self, person: str) -> str:
+        """Return who ``person`` is after all merges."""
+        while (said := self.people.get(person)) is not None and said.into is not None:
+            person = said.into
+        return person
+
+    def spots_in(self, photo: bytes) -> Sequence[Spot]:
+        """Return the faces in ``photo`` that the user has spoken of."""
+        return self._by_photo.get(photo, ())
+
+    def are_apart(self, one: str, other: str) -> bool:
+        """Whether the user said that these two are not one person, as they are after merges."""
+        pair = {self.root(one), self.root(other)}
+        return any({self.root(each) for each in two} == pair for two in self.apart)
+
+    def refuses(self, spot: Spot, person: str) -> bool:
+        """Whether the user said that this face is not ``person``."""
+        said = self.faces.get(spot)
+        return said is not None and self.root(person) in {self.root(p) for p in said.refused}
+
+    def take(self, decision: Decision) -> Touched:
+        """Let a decision that is not an undo have its effect, and return what it touches."""
+        touched = touched_by(decision)
+        if decision.erased:
+            return touched
+        if (lack := self._lack(decision)) is not None:
+            self.inert[decision.id] = lack
+            return touched
+        for person, spots in decision.anchors.items():
+            self._person(person, anchors=spots)
+        _EFFECTS[decision.kind](self, decision)
+        return touched
+
+    def _lack(self, decision: Decision) -> str | None:
+        if decision.kind is Kind.MERGE and self.root(_the(decision.person)) == self.root(
+            _the(decision.other)
+        ):
+            return "both are one person already"
+        return None
+
+    # -- effects
+
+    def _name(self, decision: Decision) -> None:
+        self._person(self.root(_the(decision.person)), name=decision.name)
+
+    def _merge(self, decision: Decision) -> None:
+        person, other = self.root(_the(decision.person)), self.root(_the(decision.other))
+        self._person(other, into=person)
+        self._person(person, name=decision.name)
+
+    def _split(self, decision: Decision) -> None:
+        person, other = _the(decision.person), _the(decision.other)
+        self._person(person)
+        self._person(other)
+        self.apart.add(frozenset((person, other)))
+        for spoken in decision.faces:
+            refused = self._said(spoken.spot).refused | {person}
+            self._face(spoken.spot, person=other, confirmed=False, ignored=False, refused=refused)
+
+    def _is(self, decision: Decision) -> None:
+        person = _the(decision.person)
+        self._person(person, **({"name": decision.name} if decision.new else {}))
+        for spoken in decision.faces:
+            same = {
+                each
+                for each in self._said(spoken.spot).refused
+                if self.root(each) == self.root(person)
+            }
+            refused = self._said(spoken.spot).refused - same
+            self._face(spoken.spot, person=person, confirmed=True, ignored=False, refused=refused)
+
+    def _is_not(self, decision: Decision) -> None:
+        person = _the(decision.person)
+        if not decision.faces and decision.other is not None:
+            self._person(person)
+            self._person(decision.other)
+            self.apart.add(frozenset((person, decision.other)))
+        for spoken in decision.faces:
+            said = self._said(spoken.spot)
+            with_it = said.person is not None and self.root(said.person) == self.root(person)
+            self._face(
+                spoken.spot,
+                person=None if with_it else said.person,
+                confirmed=said.confirmed and not with_it,
+                refused=said.refused | {person},
+            )
+
+    def _ignore(self, decision: Decision) -> None:
+        for spoken in decision.faces:
+            self._face(spoken.spot, person=None, confirmed=False, ignored=True)
+
+    def _hide(self, decision: Decision) -> None:
+        self._person(self.root(_the(decision.person)), hidden=True)
+
+    def _unhide(self, decision: Decision) -> None:
+        self._person(self.root(_the(decision.person)), hidden=False)
+
+    def _cover(self, decision: Decision) -> None:
+        self._person(self.root(_the(decision.person)), cover=decision.faces[0].spot)
+
+    def _add_face(self, decision: Decision) -> None:
+        self._person(_the(decision.person))
+        for photo in decision.photos:
+            self.present.add((photo, _the(decision.person)))
+        for spoken in decision.faces:
+            self._face(
+                spoken.spot,
+                person=decision.person,
+                confirmed=True,
+                ignored=False,
+                added=True,
+                refused=frozenset(),
+            )
+
+    def _forget(self, decision: Decision) -> None:
+        if decision.person is not None:
+            self.people.pop(decision.person, None)
+        self.forgotten_photos.update(decision.photos)
+        for spoken in decision.faces:
+            self.forgotten.add(spoken.spot)
+            if self.faces.pop(spoken.spot, None) is not None:
+                self._by_photo[spoken.spot.photo].remove(spoken.spot)
+
+    def _person(self, person: str, **changes: object) -> None:
+        self.people[person] = replace(self.people.get(person, PersonSaid()), **changes)  # type: ignore[arg-type]  # names of fields, all within this class
+
+    def _said(self, spot: Spot) -> FaceSaid:
+        return self.faces.get(spot, FaceSaid())
+
+    def _face(self, spot: Spot, **changes: object) -> None:
+        if spot not in self.faces:
+            self._by_photo.setdefault(spot.photo, []).append(spot)
+        self.faces[spot] = replace(self._said(spot), **changes)  # type: ignore[arg-type]  # as above
+
+
+_EFFECTS = {
+    Kind.NAME: Said._name,  # noqa: SLF001 - the table of this class
+    Kind.MERGE: Said._merge,  # noqa: SLF001
+    Kind.SPLIT: Said._split,  # noqa: SLF001
+    Kind.IS: Said._is,  # noqa: SLF001
+    Kind.CONFIRM: Said._is,  # noqa: SLF001
+    Kind.IS_NOT: Said._is_not,  # noqa: SLF001
+    Kind.IGNORE: Said._ignore,  # noqa: SLF001
+    Kind.HIDE: Said._hide,  # noqa: SLF001
+    Kind.UNHIDE: Said._unhide,  # noqa: SLF001
+    Kind.COVER: Said._cover,  # noqa: SLF001
+    Kind.ADD_FACE: Said._add_face,  # noqa: SLF001
+    Kind.FORGET: Said._forget,  # noqa: SLF001
+}
+
+
+def replay(decisions: Sequence[Decision]) -> Said:
+    """Return what ``decisions``, ordered by number, come to."""
+    undone = undone_by(decisions)
+    made_by = _makers(decisions)
+    said = Said()
+    for decision in decisions:
+        if decision.kind is Kind.UNDO or decision.id in undone:
+            continue
+        orphan = next((p for p in _named(decision) if made_by.get(p) in undone), None)
+        if orphan is not None:
+            said.inert[decision.id] = f"{orphan} was made by a decision that was undone"
+        else:
+            said.take(decision)
+    return said
+
+
+def undone_by(decisions: Sequence[Decision]) -> set[str]:
+    """Return the ids of the decisions that are undone; an undo can be undone too.
+
+    What a changed picture inherited is undone with the decision that it comes from.
+    """
+    undone: set[str] = set()
+    for decision in reversed(decisions):
+        if decision.kind is Kind.UNDO and decision.id not in undone and decision.of is not None:
+            undone.add(decision.of)
+    heirs = {d.id for d in decisions if d.kind is not Kind.UNDO and d.of in undone}
+    return undone | heirs
+
+
+def touched_by(decision: Decision) -> Touched:
+    """Return the people and faces that a decision speaks of."""
+    spots = {spoken.spot for spoken in decision.faces}
+    return Touched({*_named(decision), *decision.anchors}, spots)
+
+
+def difference(before: Said, after: Said) -> Touched:
+    """Return for whom and for which faces two states differ."""
+    people = {
+        person
+        for person in before.people.keys() | after.people.keys()
+        if before.people.get(person) != after.people.get(person)
+        or before.root(person) != after.root(person)
+    }
+    spots = {
+        spot
+        for spot in before.faces.keys() | after.faces.keys()
+        if before.faces.get(spot) != after.faces.get(spot)
+    }
+    return Touched(people | {p for pair in before.apart ^ after.apart for p in pair}, spots)
+
+
+def _makers(decisions: Iterable[Decision]) -> dict[str, str]:
+    """Return by which decision each person came to be whom no clustering found."""
+    splits = {_the(d.other): d.id for d in decisions if d.kind is Kind.SPLIT and not d.erased}
+    return splits | {_the(d.person): d.id for d in decisions if d.new and not d.erased}
+
+
+def _named(decision: Decision) -> list[str]:
+    return [person for person in (decision.person, decision.other) if person is not None]
+
+
+def _the(person: str | None) -> str:
+    if person is None:
+        raise ValueError("a decision of this kind names people")
+    return person

@@ -1,0 +1,82 @@
+"""What the user said, for whoever gives faces to people."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from facewatchd.decisions import FaceSaid, Said
+from facewatchd.overlap import match
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from facewatchd.decisions import Spot
+    from facewatchd.store import Store
+    from facewatchd.store.decisions import At
+
+
+class Rules:
+    """Finds for faces in the store what was said of them, by where they lie in their photos."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._anchored: dict[bytes, list[tuple[Spot, str]]] = {}
+        self.said = Said()
+
+    def use(self, said: Said) -> None:
+        """Go by another state of what was said."""
+        self.said = said
+        self.read_anchors()
+
+    def read_anchors(self) -> None:
+        """Take in by which faces people are found again, which a decision has changed."""
+        self._anchored = defaultdict(list)
+        for person, of_person in self.said.people.items():
+            for spot in of_person.anchors:
+                self._anchored[spot.photo].append((spot, person))
+
+    def of(self, faces: Iterable[int]) -> dict[int, FaceSaid]:
+        """Return what was said of those of ``faces`` of one photo of which anything was.
+
+        A face that lies where a person is to be found again belongs to that person, unless
+        something was said of the face itself.
+        """
+        asked = list(faces)
+        photo = self._store.decisions.photo_of(asked[0]) if asked else None
+        if photo is None or not (self.said.spots_in(photo) or photo in self._anchored):
+            return {}
+        there = self._store.decisions.at(photo)
+        said = {
+            at.face: self.said.faces[spot] for at, spot in self._matched(there, self._spots(photo))
+        }
+        anchored = dict(self._anchored.get(photo, ()))
+        silent = [at for at in there if at.face not in said]
+        for at, spot in self._matched(silent, list(anchored)):
+            said[at.face] = FaceSaid(person=anchored[spot])
+        return {face: said[face] for face in asked if face in said}
+
+    def spot_of(self, at: At) -> Spot:
+        """Return by which spot this face is spoken of: one that was used before, or its own."""
+        there = self._store.decisions.at(at.spot.photo)
+        known = {
+            found.face: spot for found, spot in self._matched(there, self._spots(at.spot.photo))
+        }
+        return known.get(at.face, at.spot)
+
+    def face_at(self, spot: Spot) -> At | None:
+        """Return the face in the store that ``spot`` speaks of, or spoke of until now."""
+        there = self._store.decisions.at(spot.photo)
+        spots = list(dict.fromkeys([*self._spots(spot.photo), spot]))
+        return next((at for at, found in self._matched(there, spots) if found == spot), None)
+
+    def refused(self, said: FaceSaid | None) -> set[str]:
+        """Return who a face of which this was said is not."""
+        return set() if said is None else {self.said.root(person) for person in said.refused}
+
+    def _spots(self, photo: bytes) -> list[Spot]:
+        return list(self.said.spots_in(photo))
+
+    def _matched(self, there: list[At], spots: list[Spot]) -> list[tuple[At, Spot]]:
+        pairs = match([spot.box for spot in spots], [at.spot.box for at in there])
+        return [(there[face], spots[spot]) for face, spot in pairs.items()]

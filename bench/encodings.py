@@ -31,16 +31,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def labelled(photos: Path, kept: Path | None) -> Faces:
-    """Return the labelled faces, by the default engine; minutes when they are not kept."""
+def everything(photos: Path, kept: Path | None) -> Faces:
+    """Return all faces of the photos of LFW, by the default engine; minutes when none are kept."""
     if kept is not None and kept.exists():
         with np.load(kept) as file:
-            faces = Faces(file["X"], file["photo"], file["lab"])
-    else:
-        setup = Setup()
-        detector = plugins.detector(DEFAULT_DETECTOR)(setup)
-        faces = encode(photos, detector, plugins.encoder(DEFAULT_ENCODER)(setup))
-        if kept is not None:
-            np.savez(kept, X=faces.encodings, photo=faces.photos, lab=faces.people)
+            return Faces(file["X"], file["photo"], file["lab"])
+    setup = Setup()
+    detector = plugins.detector(DEFAULT_DETECTOR)(setup)
+    faces = encode(photos, detector, plugins.encoder(DEFAULT_ENCODER)(setup))
+    if kept is not None:
+        np.savez(kept, X=faces.encodings, photo=faces.photos, lab=faces.people)
+    return faces
+
+
+def labelled(photos: Path, kept: Path | None) -> Faces:
+    """Return the faces of `everything` that have a label."""
+    faces = everything(photos, kept)
     known = faces.people >= 0
     return Faces(faces.encodings[known], faces.photos[known], faces.people[known])

@@ -4,9 +4,9 @@
 is paired with the nearest other who is still free; the pair stands in for one person at two ages.
 A third of the faces of each half is held back, in each of several draws.  Of the rest everybody's
 looks are made as re-clustering makes them, each held-back face is compared with all looks, and it
-is right when it goes to the pair.  *Before* the merge: to its own half.  *Merged*: the looks of both
-halves are one person's.  *Averaged*: the pair has one look, the mean of all its faces.  Faces that
-are given join the look, as in the daemon, in the same random order each time.
+is right when it goes to the pair.  *Before* the merge: to its own half.  *Merged*: the looks of
+both halves are one person's.  *Averaged*: the pair has one look, the mean of all its faces.  Faces
+that are given join the look, as in the daemon, in the same random order each time.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from facewatchd.model import Look
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bench.scales import Faces
-
     from numpy.typing import NDArray
+
+    from bench.scales import Faces
 
 _DRAWS = 6
 _FACES = 10

@@ -3,13 +3,18 @@
 Positives are confirmed faces, each against the looks of its person without the face itself: the
 mean of n encodings without one, x, is (n mean - x) / (n - 1).  Negatives are two faces of one
 photo, which are two people: each against the looks of the other's person, or against the other face
-where neither has one.
+where neither has one.  Strangers are all settled faces, each as if nobody knew its person: against
+the looks of everyone else.
 
 Only faces that were confirmed independently of the threshold are positives.  Those are faces that
 clustering put together, or that the user gave to the person unasked, and then confirmed.  A face
 that the threshold gave to its person and that was only waved through is none: there, every
 threshold up to the present one looks right.  Nor is the answer to a question about a doubtful face:
-it was asked because the face is below the threshold.
+it was asked because the face is below the threshold.  How near a face is to other people was no
+reason to confirm it, so as strangers all count.
+
+Intervals take faces for independent, which many faces of a few people are not: with few people in
+the library they are narrower than they should be.
 """
 
 from __future__ import annotations
@@ -24,62 +29,36 @@ import numpy as np
 
 from facewatchd.assign import Looks
 from facewatchd.clustering.looks import looks_of
+from facewatchd.wilson import Share
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from facewatchd.model import Encoding, Look
     from facewatchd.plugins import Scale
 
+    Numbers = NDArray[np.float64]
+    _Near = dict[int, dict[str, float]]  # of each face, the similarity to each person
+
 LEAST_POSITIVES = 200
-_Z = 1.959964  # of the normal distribution, for 95 %
 _ABOVE, _STEP = 0.04, 0.02  # thresholds shown: so far above the present one, then down to the floor
 # Of the distance up to which a face is given to a person: two faces of one photo that are nearer
 # are set aside as one person, in a collage or a mirror.  For dlib's encodings, similarity 0.7.
 _ALIKE = 0.30 / 0.32
-# The most wrong joins that a proposal may have: the bound of none in 1,000, which is what 0.68 was
-# found to be with 1,000 strangers of LFW.
-_STRANGERS = 1000
+# What a proposal must promise, as 0.68 does: none of 1,000 strangers of LFW was taken in.
+_PROMISED = 1000
 _BLOCK = 256  # faces that are compared with all looks at once
-
-
-class Share(NamedTuple):
-    """``hits`` of ``tries``, with Wilson's 95 % interval (Wilson 1927) from ``low`` to ``high``."""
-
-    hits: int
-    tries: int
-
-    @property
-    def share(self) -> float | None:
-        """Hits over tries, 0 to 1; None when nothing was tried."""
-        return self.hits / self.tries if self.tries else None
-
-    @property
-    def low(self) -> float:
-        """The lower bound, 0 to 1."""
-        return self._bound(-1)
-
-    @property
-    def high(self) -> float:
-        """The upper bound, 0 to 1."""
-        return self._bound(1)
-
-    def _bound(self, sign: int) -> float:
-        if not self.tries:
-            return 0.0 if sign < 0 else 1.0
-        share, z2 = self.hits / self.tries, _Z**2 / self.tries
-        width = math.sqrt(z2 * share * (1 - share) + z2**2 / 4)
-        return min(1.0, max(0.0, (share + z2 / 2 + sign * width) / (1 + z2)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Known:
     """A face: its id, its photo's, its ``encoding`` (D,).
 
-    ``person`` is whose it is, None when it is nobody's, and ``owner`` the person, before merges,
-    whose looks it is in.  ``independent``: it was confirmed independently of the threshold.
+    ``person`` is whose it is if it is settled, else None (unnamed people may be parts of named
+    ones, and would look like mistakes), and ``owner`` the person, before merges, in whose looks it
+    is.  ``independent``: it was confirmed independently of the threshold.
     """
 
     face: int
@@ -103,9 +82,9 @@ class Row(NamedTuple):
     """What a threshold of ``similarity`` would do.
 
     ``given``: positives that go to their person; ``wrong``: that go to somebody else;
-    ``strangers``: that would go to somebody else if nobody knew their person; ``joined``: negatives
-    of which one face would go to the other's person.  A pair in ``joined`` is one face and one
-    person, while a new face meets everyone: that is what ``strangers`` has and ``joined`` has not.
+    ``strangers``: settled faces that would go to somebody else if nobody knew their person;
+    ``joined``: negatives of which one face would go to the other's person.  A pair in ``joined`` is
+    one face and one person, while a stranger meets everyone.
     """
 
     similarity: float
@@ -131,22 +110,22 @@ class Calibration:
 def calibrate(faces: Sequence[Known], looks: Iterable[Look], scale: Scale) -> Calibration:
     """Return what thresholds would do with ``faces``, compared by ``looks`` of the same engine.
 
-    ``faces`` are all faces of the people who have an independently confirmed one, and all faces of
-    photos with two faces or more; others do no harm.  ``scale.similarity`` is the threshold in use.
+    ``faces`` are all settled faces, and all faces of photos with two faces or more; others do no
+    harm.  Looks of people without a settled face are left out.  ``scale.similarity`` is the
+    threshold in use.
     """
-    everyone = Looks(looks)
-    positives = list(_positives(faces, everyone, scale))
-    different, aside = _pairs(faces, everyone, scale)
-    own = np.array([own for own, _ in positives])
-    others = np.array([other for _, other in positives])
-    joined = np.array(different)
+    people = {face.person for face in faces}
+    near = _nearest(faces, Looks(look for look in looks if look.person in people), scale)
+    own, elsewhere = _positives(faces, near, scale)
+    strangers = np.array([_elsewhere(face, near) for face in faces if face.person is not None])
+    different, aside = _pairs(faces, near, scale)
     rows = tuple(
         Row(
             threshold,
-            _share((own >= threshold) & (own >= others)),
-            _share((others >= threshold) & (others > own)),
-            _share(others >= threshold),
-            _share(joined >= threshold),
+            _share((own >= threshold) & (own >= elsewhere)),
+            _share((elsewhere >= threshold) & (elsewhere > own)),
+            _share(strangers >= threshold),
+            _share(different >= threshold),
         )
         for threshold in _thresholds(scale)
     )
@@ -165,8 +144,28 @@ def _thresholds(scale: Scale) -> list[float]:
     return [round(scale.similarity + _STEP * step, 6) for step in range(above, -steps - 1, -1)]
 
 
-def _positives(faces: Sequence[Known], looks: Looks, scale: Scale) -> Iterator[tuple[float, float]]:
-    """Yield for each positive the similarity to its person without it, and to the nearest other.
+def _nearest(faces: Sequence[Known], looks: Looks, scale: Scale) -> _Near:
+    """Return by face the similarity to the nearest look of each person who reaches the floor."""
+    found: _Near = {}
+    for start in range(0, len(faces), _BLOCK):
+        block = faces[start : start + _BLOCK]
+        encodings = np.stack([face.encoding for face in block])
+        all_near = looks.near(encodings, scale.distance_at(scale.floor))
+        for face, near in zip(block, all_near, strict=True):
+            best = found[face.face] = {}
+            for look in near:
+                best.setdefault(look.person, scale.similarity_at(look.distance))
+    return found
+
+
+def _elsewhere(face: Known, near: _Near) -> float:
+    """Return the similarity to the nearest other person, minus infinity below the floor."""
+    others = (similarity for who, similarity in near[face.face].items() if who != face.person)
+    return max(others, default=-math.inf)
+
+
+def _positives(faces: Sequence[Known], near: _Near, scale: Scale) -> tuple[Numbers, Numbers]:
+    """Return for each positive the similarity to its person without it, and to the nearest other.
 
     A person who has nothing but the face is left out.
     """
@@ -174,24 +173,22 @@ def _positives(faces: Sequence[Known], looks: Looks, scale: Scale) -> Iterator[t
     for face in faces:
         if face.person is not None:
             of_person[face.person].append(face)
-    for person, members in of_person.items():
+    own, elsewhere = [], []
+    for members in of_person.values():
         asked = [face for face in members if face.independent]
-        if not asked or len(members) == 1:
-            continue
-        own = _without_themselves(members, scale)
-        others = _nearest(asked, looks, scale)
-        for face, near in zip(asked, others, strict=True):
-            elsewhere = max((s for who, s in near.items() if who != person), default=-math.inf)
-            yield scale.similarity_at(own[face.face]), elsewhere
+        if asked and len(members) > 1:
+            away = _without_themselves(asked, members, scale)
+            own += [scale.similarity_at(each) for each in away]
+            elsewhere += [_elsewhere(face, near) for face in asked]
+    return np.array(own), np.array(elsewhere)
 
 
-def _without_themselves(members: list[Known], scale: Scale) -> dict[int, float]:
-    """Return how far (L2) each independent face is from the nearest look of all other ``members``.
+def _without_themselves(asked: list[Known], members: list[Known], scale: Scale) -> list[float]:
+    """Return how far (L2) each face of ``asked`` is from the nearest look of its other ``members``.
 
     The looks are made as re-clustering makes them, for each owner.
     """
-    away = {face.face: math.inf for face in members if face.independent}
-    asked = [face for face in members if face.independent]
+    away = [math.inf] * len(asked)
     points = np.stack([face.encoding for face in asked]).astype(np.float64)
     of_owner: dict[str | None, list[Known]] = defaultdict(list)
     for face in members:
@@ -201,29 +198,15 @@ def _without_themselves(members: list[Known], scale: Scale) -> dict[int, float]:
         for look in looks_of(encodings, scale.merge):
             total = encodings[look].sum(axis=0, dtype=np.float64)
             inside = {owned[at].face for at in look.tolist()}
-            for face, point in zip(asked, points, strict=True):
+            for at, (face, point) in enumerate(zip(asked, points, strict=True)):
                 itself = face.face in inside
                 if len(look) > itself:
                     mean = (total - itself * point) / (len(look) - itself)
-                    distance = float(np.linalg.norm(point - mean))
-                    away[face.face] = min(away[face.face], distance)
+                    away[at] = min(away[at], float(np.linalg.norm(point - mean)))
     return away
 
 
-def _nearest(faces: Sequence[Known], looks: Looks, scale: Scale) -> list[dict[str, float]]:
-    """Return for each face the similarity to the nearest look of everyone above the floor."""
-    found = []
-    for start in range(0, len(faces), _BLOCK):
-        encodings = np.stack([face.encoding for face in faces[start : start + _BLOCK]])
-        for near in looks.near(encodings, scale.distance_at(scale.floor)):
-            best: dict[str, float] = {}
-            for look in near:
-                best.setdefault(look.person, scale.similarity_at(look.distance))
-            found.append(best)
-    return found
-
-
-def _pairs(faces: Sequence[Known], looks: Looks, scale: Scale) -> tuple[list[float], list[Alike]]:
+def _pairs(faces: Sequence[Known], near: _Near, scale: Scale) -> tuple[Numbers, list[Alike]]:
     """Return how similar the negatives are, and the pairs that are set aside.
 
     A photo in which two faces are one person, as the user said, gives neither.
@@ -232,10 +215,6 @@ def _pairs(faces: Sequence[Known], looks: Looks, scale: Scale) -> tuple[list[flo
     for face in faces:
         of_photo[face.photo].append(face)
     together = [shown for shown in of_photo.values() if _are_different_people(shown)]
-    everyone = [face for shown in together for face in shown]
-    near = dict(
-        zip((face.face for face in everyone), _nearest(everyone, looks, scale), strict=True)
-    )
     alike = _ALIKE * scale.distance_at(scale.similarity)
     different: list[float] = []
     aside: list[Alike] = []
@@ -249,7 +228,8 @@ def _pairs(faces: Sequence[Known], looks: Looks, scale: Scale) -> tuple[list[flo
         else:
             to_each = (_to(near[one.face], other.person), _to(near[other.face], one.person))
             different.append(max(to_each))
-    return different, sorted(aside, key=lambda pair: (-pair.similarity, pair.one, pair.other))
+    aside.sort(key=lambda pair: (-pair.similarity, pair.one, pair.other))
+    return np.array(different), aside
 
 
 def _are_different_people(shown: Sequence[Known]) -> bool:
@@ -262,39 +242,43 @@ def _to(near: dict[str, float], person: str | None) -> float:
 
 
 def _proposal(rows: Sequence[Row], scale: Scale) -> tuple[float | None, str]:
-    """Return the lowest threshold that joins no more wrongly than the present one promises.
+    """Return the lowest threshold that promises what 0.68 does, None if it is the present one.
 
-    That is: the upper bound of ``joined`` is no more than that of none in 1,000, and no more
-    positives go to a wrong person than at the present threshold.
+    That is: of ``strangers`` and of ``joined`` the upper bound is no more than that of none in
+    1,000.  The second return value says in words how that comes.
     """
     present = next(row for row in rows if row.similarity == round(scale.similarity, 6))
-    promise = Share(0, _STRANGERS).high
-    positives, negatives = present.given.tries, present.joined.tries
-    if positives < LEAST_POSITIVES:
+    promise = Share(0, _PROMISED).high
+    if present.given.tries < LEAST_POSITIVES:
         return None, (
-            f"There are {positives} faces that were confirmed independently of the threshold;"
+            f"{present.given.tries} faces were confirmed independently of the threshold;"
             f" a proposal needs {LEAST_POSITIVES}."
         )
-    good = [
-        row for row in rows if row.joined.high <= promise and row.wrong.hits <= present.wrong.hits
-    ]
-    if not good and Share(0, negatives).high > promise:
-        return None, (
-            f"There are {negatives} pairs of faces in one photo; even with none joined wrongly, up"
-            f" to {Share(0, negatives).high:.2%} could be, and a proposal needs {promise:.2%} or"
-            f" less, which takes {_STRANGERS} pairs."
-        )
+    for what, tries in (
+        ("settled faces", present.strangers.tries),
+        ("pairs of faces in one photo", present.joined.tries),
+    ):
+        if tries < _PROMISED:
+            return None, (
+                f"There are {tries} {what}; even if no threshold joins one of them wrongly,"
+                f" {Share(0, tries).high:.2%} of all could be joined wrongly, and a proposal"
+                f" promises {promise:.2%} or less, which takes {_PROMISED}."
+            )
+    good = [row for row in rows if max(row.strangers.high, row.joined.high) <= promise]
     if not good:
         return None, (
-            f"At every threshold down from {rows[0].similarity:.2f} more than {promise:.2%} of the"
-            " faces of one photo could be joined wrongly (upper bound)."
+            f"At every threshold up to {rows[0].similarity:.2f} more than {promise:.2%} of"
+            " strangers or of faces of one photo could be joined wrongly."
         )
     best = good[-1]
     if best is present:
-        return None, f"{present.similarity:.2f} stays: a lower threshold would join more wrongly."
+        return None, (
+            f"{present.similarity:.2f} stays: it is the lowest threshold at which at most"
+            f" {promise:.2%} of strangers and of faces of one photo would be joined wrongly."
+        )
     return best.similarity, (
-        f"{best.similarity:.2f} is the lowest threshold at which at most {promise:.2%} of the faces"
-        f" of one photo would be joined wrongly (upper bound) and no more confirmed faces go to a"
-        f" wrong person than at {present.similarity:.2f}: it gives {best.given.share:.0%} of the"
-        f" confirmed faces to their people instead of {present.given.share:.0%}."
+        f"{best.similarity:.2f} is the lowest threshold at which at most {promise:.2%} of strangers"
+        f" and of faces of one photo would be joined wrongly (upper bounds). It gives"
+        f" {best.given.share:.0%} of the confirmed faces to their people,"
+        f" {present.similarity:.2f} gives {present.given.share:.0%}."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from contextlib import closing
 from http import HTTPStatus
@@ -26,11 +27,14 @@ class Client:
     """Asks the daemon at ``socket_path``; a connection of its own for each question.
 
     Paths in answers are text as ``os.fsdecode`` makes it.  Every method raises NotRunningError
-    when nobody answers, ApiError when the daemon refuses or speaks another version.
+    when nobody answers within ``seconds``, ApiError when the daemon refuses or speaks another
+    version.  People are named by their id, its start, their name or their folder; faces and
+    decisions by their number.
     """
 
-    def __init__(self, socket_path: Path) -> None:
+    def __init__(self, socket_path: Path, seconds: float = _SECONDS) -> None:
         self._path = socket_path
+        self._seconds = seconds
 
     def status(self) -> dict[str, Any]:
         """Return what the daemon is doing."""
@@ -50,11 +54,11 @@ class Client:
 
     def find(self, path: bytes) -> dict[str, Any]:
         """Return who is in the photo at ``path``; NotFoundError if the daemon does not know it."""
-        return self._ask(dict, "GET", f"/v1/find?path={quote(path, safe='/')}")
+        return self._ask(dict, "GET", _url("/v1/find", path=path))
 
     def why(self, path: bytes) -> dict[str, Any]:
         """Return what the daemon makes of the file or folder at ``path``, and why."""
-        return self._ask(dict, "GET", f"/v1/why?path={quote(path, safe='/')}")
+        return self._ask(dict, "GET", _url("/v1/why", path=path))
 
     def retry(self) -> int:
         """Have all that could not be read tried again and return how many there are."""
@@ -66,8 +70,7 @@ class Client:
         What vanished from the root ``accept`` is then taken for deleted; NotFoundError if that is
         no root.
         """
-        query = "" if accept is None else f"?accept={quote(accept, safe='/')}"
-        self._ask(dict, "POST", f"/v1/scan{query}")
+        self._ask(dict, "POST", _url("/v1/scan", accept=accept))
 
     def recluster(self) -> None:
         """Have everything clustered anew; returns before it is done."""
@@ -75,7 +78,7 @@ class Client:
 
     def estimate(self, engine: str) -> None:
         """Have measured what ``engine`` would take; returns before it is."""
-        self._ask(dict, "POST", f"/v1/engine/estimate?engine={quote(engine, safe='')}")
+        self._ask(dict, "POST", _url("/v1/engine/estimate", engine=engine))
 
     def estimated(self) -> dict[str, Any]:
         """Return what was measured, without an estimate while that goes on."""
@@ -83,7 +86,7 @@ class Client:
 
     def switch_engine(self, engine: str) -> None:
         """Have the library go over to ``engine``; returns when that has begun."""
-        self._ask(dict, "POST", f"/v1/engine/switch?engine={quote(engine, safe='')}")
+        self._ask(dict, "POST", _url("/v1/engine/switch", engine=engine))
 
     def pause_switch(self) -> None:
         """Halt the switch of the engine."""
@@ -91,25 +94,73 @@ class Client:
 
     def resume_switch(self, without: Iterable[str] = ()) -> None:
         """Go on with the switch of the engine; ``without`` what "failed", the "rest", or both."""
-        words = quote(",".join(without), safe=",")
-        self._ask(dict, "POST", "/v1/engine/resume" + (f"?without={words}" if words else ""))
+        words = ",".join(without) or None
+        self._ask(dict, "POST", _url("/v1/engine/resume", without=words))
 
     def abort_switch(self) -> None:
         """Drop the switch of the engine and what it has found."""
         self._ask(dict, "POST", "/v1/engine/abort")
+
+    # -- people, faces and decisions
+
+    def person(self, person: str) -> dict[str, Any]:
+        """Return all about one person; NotFoundError if there is nobody called so."""
+        return self._ask(dict, "GET", _url("/v1/person", person=person))
+
+    def faces_of(self, person: str, limit: int = 100) -> list[dict[str, Any]]:
+        """Return up to ``limit`` faces of a person, the least similar first."""
+        return self._ask(list, "GET", _url("/v1/person/faces", person=person, limit=limit))
+
+    def face(self, face: int) -> dict[str, Any]:
+        """Return all about one face; NotFoundError if it is gone."""
+        return self._ask(dict, "GET", _url("/v1/face", face=face))
+
+    def unnamed(self, below: int) -> dict[str, int]:
+        """Return how many people without a name are in fewer photos, and how many faces."""
+        return self._ask(dict, "GET", _url("/v1/people/unnamed", below=below))
+
+    def photos(
+        self,
+        together: Iterable[str] = (),
+        without: Iterable[str] = (),
+        since: float | None = None,
+        until: float | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return the photos with all of some people and none of others, oldest first.
+
+        They were taken from ``since`` on and before ``until``.
+        """
+        people = {"with": list(together), "without": list(without)}
+        url = _url("/v1/photos", **people, since=since, until=until)
+        return self._ask(list, "GET", url)
+
+    def decisions(self, limit: int = 100, first: int = 0) -> list[dict[str, Any]]:
+        """Return up to ``limit`` decisions from number ``first`` on, the newest first."""
+        return self._ask(list, "GET", _url("/v1/decisions", limit=limit, first=first))
+
+    def say(
+        self,
+        what: str,
+        **wish: str | bytes | float | Iterable[int] | None,
+    ) -> dict[str, Any]:
+        """Take the decision ``POST /v1/{what}`` with its parameters, and return it.
+
+        The routes and their parameters are in docs/api.md; what is None is left out.
+        """
+        return self._ask(dict, "POST", _url(f"/v1/{what}", **wish))
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI description of the API."""
         return self._ask(dict, "GET", "/v1/openapi.json")
 
     def _ask(self, kind: type[_T], method: str, url: str) -> _T:
-        with closing(_Connection(self._path)) as connection:
+        with closing(_Connection(self._path, self._seconds)) as connection:
             try:
                 connection.request(method, url, headers={_HEADER: _VERSION})
                 response = connection.getresponse()
                 body = response.read()
             except (OSError, HTTPException) as error:
-                raise _unanswered(self._path, error) from error
+                raise _unanswered(self._path, self._seconds, error) from error
         _check_version(response)
         content = _content(url, body)
         if response.status >= HTTPStatus.BAD_REQUEST:
@@ -122,14 +173,35 @@ class Client:
 class _Connection(HTTPConnection):
     """HTTP over the unix socket at ``path``."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("facewatchd", timeout=_SECONDS)
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__("facewatchd", timeout=seconds)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(bytes(self._path))
+
+
+def _url(route: str, **parameters: object) -> str:
+    """Return ``route`` with its query; None is left out, a list of text is repeated."""
+    given = {name: value for name, value in parameters.items() if value is not None}
+    pairs = [f"{name}={text}" for name, value in given.items() for text in _texts(value)]
+    return f"{route}?{'&'.join(pairs)}" if pairs else route
+
+
+def _texts(value: object) -> list[str]:
+    match value:
+        case bool():
+            return ["true" if value else "false"]
+        case bytes():
+            return [quote(value, safe="/")]
+        case list() if all(isinstance(each, str) for each in value):
+            return [quote(os.fsencode(each), safe="") for each in value]
+        case list() | tuple():
+            return [",".join(map(str, value))]
+        case _:
+            return [quote(os.fsencode(str(value)), safe=",")]
 
 
 def _content(url: str, body: bytes) -> Any:
@@ -174,7 +246,7 @@ def _not_running(path: Path) -> NotRunningError:
     )
 
 
-def _unanswered(path: Path, error: Exception) -> FacewatchError:
+def _unanswered(path: Path, seconds: float, error: Exception) -> FacewatchError:
     match error:
         case PermissionError():
             return ApiError(
@@ -183,7 +255,7 @@ def _unanswered(path: Path, error: Exception) -> FacewatchError:
             )
         case TimeoutError():
             return ApiError(
-                f"The daemon at {path} did not answer for {_SECONDS:.0f} seconds.",
+                f"The daemon at {path} did not answer for {seconds:.0f} seconds.",
                 "Try again; when it goes on, the daemon's log says what keeps it.",
             )
         case _:  # there is none, or it stopped while it was asked

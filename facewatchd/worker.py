@@ -55,6 +55,9 @@ if TYPE_CHECKING:
     from facewatchd.model import Detection, Task
 
 _MIB = 1 << 20
+# Seconds without a task after which memory is given back; between two small photos that would take
+# a tenth of the time.
+_PAUSE = 1.0
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}  # ELOOP: a symlink; ENXIO: a pipe
 
 
@@ -166,10 +169,11 @@ def main(connection: Connection[Any, Any]) -> None:
     _limit_memory(settings.memory_mb)
     connection.send(Ready())
     while True:
+        if not connection.poll(_PAUSE):
+            ctypes.CDLL(None).malloc_trim(0)  # or it would keep what its largest photo took
         answer = worker.do(connection.recv())
         if answer is not None:
             connection.send(answer)
-        ctypes.CDLL(None).malloc_trim(0)  # or an idle worker keeps what its largest photo took
 
 
 def load(settings: WorkerSettings) -> tuple[Engine, ...]:

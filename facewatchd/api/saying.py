@@ -11,9 +11,11 @@ from facewatchd.api.shapes import (
     INT,
     LIMIT,
     PERSON_IN_FULL,
+    PHOTO,
     TEXT,
     TRUTH,
     list_of,
+    shape,
 )
 from facewatchd.errors import ApiError
 from facewatchd.model import Box
@@ -110,7 +112,13 @@ SAYING_ROUTES = (
     _say("/v1/undo", "Take back a decision, by default the last one",
          lambda saying, query: saying.undo(query.text_or_none("decision")), decision=_MAYBE),
     ApiRoute("GET", "/v1/decisions", "The last decisions, the newest first", list_of(DECISION),
-             lambda control, query: control.telling.log(query.limit()), LIMIT),
+             lambda control, query: control.telling.log(
+                 query.limit(), query.number("first") if query.text_or_none("first") else 0),
+             {**LIMIT, "first": {**INT, "default": 0}}),
+    ApiRoute("GET", "/v1/people/unnamed", "How much /v1/faces/ignore?unnamed_below= ignores",
+             shape(people=INT, faces=INT),
+             lambda control, query: control.telling.unnamed(query.number("below")),
+             {"below": INT}),
     ApiRoute("GET", "/v1/person", "All about one person", PERSON_IN_FULL,
              lambda control, query: control.telling.person(query.text("person")),
              {"person": TEXT}),
@@ -121,7 +129,7 @@ SAYING_ROUTES = (
              {"person": TEXT, **LIMIT}),
     ApiRoute("GET", "/v1/face", "All about one face", FACE,
              lambda control, query: control.telling.face(query.number("face")), {"face": INT}),
-    ApiRoute("GET", "/v1/photos", "Photos with these people and without those", list_of(TEXT),
+    ApiRoute("GET", "/v1/photos", "Photos with these people and without those", list_of(PHOTO),
              lambda control, query: control.telling.photos(
                  query.texts("with"), query.texts("without"),
                  query.time_or_none("since"), query.time_or_none("until")),

@@ -41,6 +41,7 @@ def shape(**fields: Schema) -> Schema:
 
 _BOX = {**list_of(INT), "minItems": 4, "maxItems": 4}
 _CANDIDATES = list_of(shape(person=TEXT, name=maybe(TEXT), folder=maybe(TEXT), similarity=NUMBER))
+_SAID = maybe(one_of("confirmed", "added", "ignored"))
 _ROOT = shape(
     path=TEXT,
     state=one_of("starting", "watched", "polled", "degraded", "offline"),
@@ -151,7 +152,7 @@ FACE = shape(
     captured=NUMBER,
     quality=NUMBER,
     engine=TEXT,
-    said=maybe(one_of("confirmed", "added", "ignored")),
+    said=_SAID,
     person=maybe(TEXT),
     name=maybe(TEXT),
     folder=maybe(TEXT),
@@ -165,7 +166,9 @@ DECISION = shape(
     kind=TEXT,
     origin=TEXT,
     person=maybe(TEXT),
+    person_called=maybe(TEXT),
     other=maybe(TEXT),
+    other_called=maybe(TEXT),
     name=maybe(TEXT),
     faces=INT,
     photos=INT,
@@ -173,9 +176,12 @@ DECISION = shape(
     inert=maybe(TEXT),
 )
 DOUBTFUL = shape(face=INT, photo=TEXT, box=_BOX, quality=NUMBER, candidates=_CANDIDATES)
+PHOTO = shape(photo=TEXT, path=TEXT, captured=NUMBER)
 _FOUND_FACE = shape(
+    face=INT,
     box=_BOX,
     quality=NUMBER,
+    said=_SAID,
     person=maybe(TEXT),
     name=maybe(TEXT),
     hidden=TRUTH,

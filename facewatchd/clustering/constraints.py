@@ -5,6 +5,10 @@ refuses, nor two faces of one photo unless both are settled in one person.  A cl
 none of this stays as it is.  One that does is taken apart: the settled faces of each person are one
 group, every other face is one of its own, and groups are joined again by average linkage, nearest
 first, but never two that may not be together.
+
+So a face that refuses a person keeps out with it whatever is nearer to it than to the person.  That
+is right where many of a group refuse: they are somebody else.  Where no more than half do, the
+others are joined without them, and those who refuse come last.
 """
 
 from __future__ import annotations
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 
 # So many single faces are joined at once, as its time grows with the square of their number.
 BLOCK = 2048
+# A group is somebody else than whom more than this share of its faces refuse.
+MOST = 0.5
 
 
 def constrained(
@@ -85,7 +91,7 @@ def _marks(
     """Say what may not be together as marks (face, mark), which no two groups may share.
 
     A photo is a mark of its faces, and one mark is that of everyone settled.  Each refusal is a
-    mark of the face, and of the settled faces of that person in the same cluster.
+    mark of the face, and of the settled faces of that person in the same cluster; it is below 0.
     """
     every = np.arange(len(labels))
     photo = np.unique(photos, return_inverse=True)[1]
@@ -99,10 +105,10 @@ def _marks(
     }
     refusals = [
         pair
-        for mark, (face, person) in enumerate(refused, start=anyone + 1)
+        for number, (face, person) in enumerate(refused, start=1)
         if (other := one_of.get((int(labels[face]), person))) is not None
         if start[face] != start[other]
-        for pair in ((face, mark), (other, mark))
+        for pair in ((face, -number), (other, -number))
     ]
     return np.concatenate(
         [
@@ -137,6 +143,7 @@ def _joined_anew(
     apart: NDArray[np.int64],
     merge: float,
 ) -> NDArray[np.int64]:
+    """Return the groups of the faces of one cluster, joined from settled groups and others."""
     groups = settled.copy()
     others = np.flatnonzero(settled < 0)
     if len(others) > BLOCK:
@@ -146,4 +153,22 @@ def _joined_anew(
                 encodings[block], np.full(len(block), -1), TIGHTER * merge, _of(block, apart)
             )
             groups[block] = groups.max() + 1 + tight
-    return average_linkage(encodings, groups, merge, apart)
+    groups = average_linkage(encodings, groups, merge, apart)
+    strays = _strays(groups, settled, apart)
+    if not strays.any():
+        return groups
+    rest = np.flatnonzero(~strays)
+    groups[rest] = average_linkage(encodings[rest], groups[rest], merge, _of(rest, apart))
+    return average_linkage(encodings, np.where(strays, -1, groups), merge, apart)
+
+
+def _strays(
+    groups: NDArray[np.int64], settled: NDArray[np.int64], apart: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Mark who refuses somebody, among as many or more who do not, in a group of nobody settled."""
+    refusing = np.zeros(len(groups), dtype=np.bool_)
+    refusing[apart[apart[:, 1] < 0, 0]] = True
+    share = np.bincount(groups, weights=refusing) / np.maximum(np.bincount(groups), 1)
+    somebody = np.bincount(groups, weights=settled >= 0) > 0
+    strays: NDArray[np.bool_] = refusing & (share[groups] <= MOST) & ~somebody[groups]
+    return strays

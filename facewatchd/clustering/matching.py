@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from facewatchd.clustering.constraints import MOST
 from facewatchd.clustering.labels import means, members, nearest_of_photo
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ Person = TypeVar("Person", str, int)
 _BLOCK = 1024
 # The product formula for squared distances is off by rounding; what it finds is measured again.
 _SLACK = 1e-9
-# More than this share of a cluster in photos where the person is already: it is somebody else.
-_BESIDE = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,10 +119,10 @@ def owners_after(
 
     Settled faces stay.  A cluster with settled faces goes to the owner of most of them.  Another
     one, and a face in none, goes to the owner of the nearest look of a kept person within
-    ``reach`` (L2, from the centroid), unless one of its faces refuses that person, or more than
-    half of its photos show the person already.  What is left goes by overlap to people who are not
-    kept (`match`), and who is new then is numbered from P on, in the order of labels.  -1 is
-    nobody.
+    ``reach`` (L2, from the centroid), unless more than half of its faces refuse that person or are
+    in photos that show the person already; those that refuse are nobody's then.  What is left
+    goes by overlap to people who are not kept (`match`), and who is new then is numbered from P
+    on, in the order of labels.  -1 is nobody.
 
     No person gets two faces of a photo: the settled ones stay, of the others the one nearest to a
     look of the person, if none is settled; the rest are nobody's.
@@ -131,10 +130,9 @@ def owners_after(
     settled = before.settled
     clusters = members(labels)
     owners = _with_the_settled(clusters, settled)
-    _join_looks(owners, encodings, photos, labels, before, reach)
-    given = owners >= 0
+    joined = _join_looks(owners, encodings, photos, labels, before, reach)
+    rest = np.where(joined | (owners >= 0), -1, labels)
     owners = np.where(_one_a_photo(owners, encodings, photos, before), owners, -1)
-    rest = np.where(given, -1, labels)
     free = np.where(settled < 0, before.owners, -1).tolist()
     kept = match(rest, [owner if owner >= 0 else None for owner in free])
     new = len(before.persons)
@@ -167,24 +165,30 @@ def _join_looks(
     labels: NDArray[np.int64],
     before: Before,
     reach: float,
-) -> None:
-    """Give what has no owner yet to kept people whose look it matches, the nearest first."""
+) -> NDArray[np.bool_]:
+    """Give what has no owner yet to kept people whose look it matches, the nearest first.
+
+    Returns which faces are in what was given so, those of them that refuse the person too.
+    """
     groups, centroids = _free(owners, encodings, labels)
     taken = set(zip(before.persons_of(owners).tolist(), photos.tolist(), strict=True))
     refused: dict[int, set[int]] = {}
     for face, person in before.refusals():
         refused.setdefault(face, set()).add(person)
-    done: set[int] = set()
+    joined = np.zeros(len(labels), dtype=np.bool_)
     for group, look in _near(centroids, before.centroids, reach):
         person = int(before.persons[before.looks[look]])
         faces = groups[group]
-        if group in done or any(person in refused.get(face, ()) for face in faces.tolist()):
+        if joined[faces[0]]:
             continue
+        refuse = np.array([person in refused.get(face, ()) for face in faces.tolist()])
         shown = [(person, photo) for photo in photos[faces].tolist()]
-        if sum(each in taken for each in shown) <= _BESIDE * len(shown):
-            owners[faces] = before.looks[look]
+        beside = np.array([each in taken for each in shown])
+        if (refuse | beside).mean() <= MOST:
+            owners[faces[~refuse]] = before.looks[look]
             taken.update(shown)
-            done.add(group)
+            joined[faces] = True
+    return joined
 
 
 def _free(

@@ -1,6 +1,6 @@
 """One decision: something the user said, as a line of the journal.
 
-A line is a JSON object of version 1, documented in docs/people.md.  Faces are named by the hash of
+A line is a JSON object of version 1, documented in docs/journal.md.  Faces are named by the hash of
 their photo and by where they lie in it, people by their lasting id and by some of their faces, so
 that a line means the same when faces were found again, by another engine or in a new store.
 """
@@ -8,6 +8,7 @@ that a line means the same when faces were found again, by another engine or in 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -108,8 +109,24 @@ def to_line(decision: Decision) -> str:
         "of": decision.of,
         "erased": decision.erased,
     }
-    said = {key: value for key, value in fields.items() if value not in (None, [], {}, False)}
+    said = {key: v for key, v in fields.items() if v is not False and v not in (None, [], {})}
     return json.dumps(said, ensure_ascii=True, separators=(",", ":"))
+
+
+_NEEDS: dict[Kind, tuple[str, ...]] = {
+    Kind.NAME: ("person",),
+    Kind.MERGE: ("person", "other"),
+    Kind.SPLIT: ("person", "other", "faces"),
+    Kind.IS: ("person", "faces"),
+    Kind.IS_NOT: ("person",),
+    Kind.CONFIRM: ("person", "faces"),
+    Kind.IGNORE: ("faces",),
+    Kind.HIDE: ("person",),
+    Kind.UNHIDE: ("person",),
+    Kind.COVER: ("person", "faces"),
+    Kind.ADD_FACE: ("person",),
+    Kind.UNDO: ("of",),
+}
 
 
 def from_line(line: str) -> Decision:
@@ -119,7 +136,7 @@ def from_line(line: str) -> Decision:
         version = fields["v"]
         if version == VERSION:
             return _decision(fields)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise JournalError(
             f"This is no decision: {line[:80]!r} ({error}).",
             "Mend the line or take it out of the journal; the other places may hold it unharmed.",
@@ -135,6 +152,12 @@ def _spot(spot: Spot) -> dict[str, Any]:
 
 
 def _decision(fields: dict[str, Any]) -> Decision:
+    if not fields.get("erased"):
+        lacking = [need for need in _NEEDS.get(fields["kind"], ()) if not fields.get(need)]
+        if lacking:
+            raise ValueError(f"it lacks {lacking[0]}")
+    if not math.isfinite(fields["at"]):
+        raise ValueError("no time")
     return Decision(
         id=_text(fields["id"]),
         number=int(fields["number"]),

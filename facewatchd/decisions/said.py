@@ -84,12 +84,14 @@ class Said:
     def are_apart(self, one: str, other: str) -> bool:
         """Whether the user said that these two are not one person, as they are after merges."""
         pair = {self.root(one), self.root(other)}
-        return any({self.root(each) for each in two} == pair for two in self.apart)
+        return len(pair) > 1 and any({self.root(p) for p in two} == pair for two in self.apart)
 
     def refuses(self, spot: Spot, person: str) -> bool:
-        """Whether the user said that this face is not ``person``."""
-        said = self.faces.get(spot)
-        return said is not None and self.root(person) in {self.root(p) for p in said.refused}
+        """Whether the user said that this face is not ``person``, and no merge made it so since."""
+        said, root = self.faces.get(spot), self.root(person)
+        if said is None or (said.person is not None and self.root(said.person) == root):
+            return False
+        return root in {self.root(p) for p in said.refused}
 
     def take(self, decision: Decision) -> Touched:
         """Let a decision that is not an undo have its effect, and return what it touches."""
@@ -105,9 +107,8 @@ class Said:
         return touched
 
     def _lack(self, decision: Decision) -> str | None:
-        if decision.kind is Kind.MERGE and self.root(_the(decision.person)) == self.root(
-            _the(decision.other)
-        ):
+        two = decision.person is not None and decision.other is not None
+        if two and self.root(_the(decision.person)) == self.root(_the(decision.other)):
             return "both are one person already"
         return None
 
@@ -186,8 +187,8 @@ class Said:
             )
 
     def _forget(self, decision: Decision) -> None:
-        if decision.person is not None:
-            self.people.pop(decision.person, None)
+        for person in [p for p in self.people if decision.person in {p, self.root(p)}]:
+            del self.people[person]
         self.forgotten_photos.update(decision.photos)
         for spoken in decision.faces:
             self.forgotten.add(spoken.spot)
@@ -225,13 +226,15 @@ _EFFECTS = {
 def replay(decisions: Sequence[Decision]) -> Said:
     """Return what ``decisions``, ordered by number, come to."""
     undone = undone_by(decisions)
+    void = set(undone)
     made_by = _makers(decisions)
     said = Said()
     for decision in decisions:
         if decision.kind is Kind.UNDO or decision.id in undone:
             continue
-        orphan = next((p for p in _named(decision) if made_by.get(p) in undone), None)
+        orphan = next((p for p in _named(decision) if made_by.get(p) in void), None)
         if orphan is not None:
+            void.add(decision.id)
             said.inert[decision.id] = f"{orphan} was made by a decision that was undone"
         else:
             said.take(decision)
@@ -247,8 +250,12 @@ def undone_by(decisions: Sequence[Decision]) -> set[str]:
     for decision in reversed(decisions):
         if decision.kind is Kind.UNDO and decision.id not in undone and decision.of is not None:
             undone.add(decision.of)
-    heirs = {d.id for d in decisions if d.kind is not Kind.UNDO and d.of in undone}
-    return undone | heirs
+    for decision in decisions:
+        if decision.kind is Kind.FORGET:
+            undone.discard(decision.id)
+        elif decision.kind is not Kind.UNDO and decision.of in undone:
+            undone.add(decision.id)
+    return undone
 
 
 def touched_by(decision: Decision) -> Touched:

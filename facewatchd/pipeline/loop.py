@@ -97,9 +97,9 @@ class Pipeline:
         self._space = Space(settings.state, settings.limits.free_mb, clock)
         self._wake_in, self._wake_out = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._publishing = Publishing(settings, self._store, clock, scale)
-        self.intake = Intake(settings, self._store, self._publishing, clock, self.wake)
         rules = Rules(self._store)
+        self._publishing = Publishing(settings, self._store, rules, clock, scale)
+        self.intake = Intake(settings, self._store, self._publishing, clock, self.wake)
         self._placing = Placing(self._store, rules, scale, settings.engine.min_quality)
         self.deciding = Deciding(
             self._store,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facewatchd.assign import Looks, assign
+from facewatchd.assign import Looks, assign, candidates
 from facewatchd.model import Look
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from facewatchd.pipeline.rules import Rules
     from facewatchd.plugins import Scale
     from facewatchd.store import Store
+
+
+_BLOCK = 1024  # faces whose candidates are looked for at once
 
 
 class Placing:
@@ -60,6 +63,15 @@ class Placing:
             self._store.faces.doubt(face, ())
         taken = {person for _, person, _, _ in self._store.faces.given_in(photo)}
         self._place(faces, self._store.faces.clear(faces, self._min_quality), taken)
+
+    def find_candidates(self, faces: Sequence[int]) -> None:
+        """Find for doubtful faces who they may be now that people are others."""
+        for start in range(0, len(faces), _BLOCK):
+            clear = self._store.faces.clear(faces[start : start + _BLOCK], 0.0)
+            found = candidates(np.stack([each for _, each in clear]), self.looks, self.scale)
+            for (face, _), nearest in zip(clear, found, strict=True):
+                refused = self._rules.refused(self._rules.of([face]).get(face))
+                self._store.faces.doubt(face, [c for c in nearest if c.person not in refused])
 
     def _place(
         self,

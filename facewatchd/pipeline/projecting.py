@@ -51,7 +51,9 @@ class Projecting:
         ``was`` are faces of which something was said until now, and whose they were before.
         """
         moves = _Moves()
+        before = self._store.decisions.roots()
         near = self._people(touched.people)
+        after = self._store.decisions.roots()
         for spot in touched.spots:
             face = self._rules.face_at(spot)
             if face is not None:
@@ -63,6 +65,8 @@ class Projecting:
             if not self._store.faces.has_faces(owner):
                 self._store.people.remove(owner)
         self._placing.read_looks()
+        if merged := {who for pair in before.items() ^ after.items() for who in pair}:
+            self._placing.find_candidates(self._store.decisions.doubtful_near(merged))
         for photo, faces in sorted(moves.open.items()):
             self._placing.place_again(photo, faces)
             near |= self._store.faces.people_near(photo)
@@ -77,6 +81,9 @@ class Projecting:
                 self._store.decisions.keep(person, said.people[person], said.root(person))
             else:
                 self._store.decisions.let_go(person)
+        self._store.decisions.make_present(
+            (photo, said.root(person)) for photo, person in said.present
+        )
         return people | merged | {said.root(person) for person in people | merged}
 
     def _face(self, spot: Spot, at: At, was: Mapping[Spot, str | None], moves: _Moves) -> None:

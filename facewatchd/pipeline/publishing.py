@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from facewatchd.model import Entry
     from facewatchd.organise import Conflict
     from facewatchd.pipeline.clock import Clock
+    from facewatchd.pipeline.rules import Rules
     from facewatchd.plugins import Scale
     from facewatchd.store import Store
 
@@ -38,10 +39,13 @@ log = logging.getLogger(__name__)
 class Publishing:
     """Plans and applies the difference for the people that changed."""
 
-    def __init__(self, settings: Settings, store: Store, clock: Clock, scale: Scale) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, rules: Rules, clock: Clock, scale: Scale
+    ) -> None:
         self._output = os.fsencode(settings.output)
         self._min_photos = settings.people.min_photos
         self._store = store
+        self._rules = rules
         self._clock = clock
         self._scale = scale
         self._touched: set[str] = set()
@@ -217,7 +221,7 @@ class Publishing:
 
     def _cover(self, person: str, folder: bytes) -> Cover | None:
         """Return the cover of ``person``, ordering it from the workers if it is not made yet."""
-        face = self._store.people.cover(person)
+        face = self._rules.cover_of(person) or self._store.people.cover(person)
         place = self._store.faces.place(face) if face is not None else None
         if place is None:
             members = self._store.faces.of_person(person)

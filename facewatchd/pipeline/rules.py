@@ -70,6 +70,12 @@ class Rules:
         spots = list(dict.fromkeys([*self._spots(spot.photo), spot]))
         return next((at for at, found in self._matched(there, spots) if found == spot), None)
 
+    def cover_of(self, person: str) -> int | None:
+        """Return the face that the user chose to be the cover of ``person``."""
+        said = self.said.people.get(person)
+        found = None if said is None or said.cover is None else self.face_at(said.cover)
+        return None if found is None else found.face
+
     def refused(self, said: FaceSaid | None) -> set[str]:
         """Return who a face of which this was said is not."""
         return set() if said is None else {self.said.root(person) for person in said.refused}

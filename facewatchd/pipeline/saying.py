@@ -134,12 +134,16 @@ class Saying:
         """Say that ``faces`` are nobody's, for good."""
         return self._deciding.say(Kind.IGNORE, faces=self._some(faces))
 
-    def ignore_unnamed(self, below: int) -> Decision:
-        """Ignore every face of the people without a name who have fewer than ``below`` photos."""
+    def unnamed(self, below: int) -> dict[int, str]:
+        """Return whose each face is of the people without a name in fewer photos than ``below``."""
         faces = self._store.who.faces_of_unnamed(below)
         if not faces:
             raise DecisionError(f"Nobody without a name has fewer than {below} photos.", _LIST)
-        return self.ignore(faces)
+        return faces
+
+    def ignore_unnamed(self, below: int) -> Decision:
+        """Ignore every face of the people without a name who have fewer than ``below`` photos."""
+        return self.ignore(list(self.unnamed(below)))
 
     def confirm(self, person: str) -> Decision:
         """Say that all faces that are with ``person`` now are rightly there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from facewatchd.decisions.said import undone_by
 from facewatchd.errors import NotFoundError
 from facewatchd.store import reading
 
@@ -59,7 +60,7 @@ class Telling:
         without: Sequence[str],
         since: float | None,
         until: float | None,
-    ) -> list[str]:
+    ) -> list[dict[str, Any]]:
         """Return the photos in which all of some people are, and none of others."""
         saying, deciding = self._pipeline.saying, self._pipeline.deciding
         these, others, present = self._pipeline.ask(
@@ -70,34 +71,65 @@ class Telling:
             )
         )
         with reading(self._database) as store:
-            paths = store.album.photos(these, others, since, until, present)
-        return [os.fsdecode(path) for path in paths]
+            found = store.album.photos(these, others, since, until, present)
+        return [
+            {"photo": picture.hex(), "path": os.fsdecode(path), "captured": captured}
+            for picture, path, captured in found
+        ]
 
-    def log(self, limit: int) -> list[dict[str, Any]]:
-        """Return the last decisions, the newest first."""
-        return self._pipeline.ask(lambda: self._log(limit))
+    def unnamed(self, below: int) -> dict[str, int]:
+        """Return how many people without a name are in fewer photos, and how many faces of them."""
+        faces = self._pipeline.ask(lambda: self._pipeline.saying.unnamed(below))
+        return {"people": len(set(faces.values())), "faces": len(faces)}
+
+    def log(self, limit: int, first: int = 0) -> list[dict[str, Any]]:
+        """Return the last decisions from number ``first`` on, the newest first."""
+        return self._pipeline.ask(lambda: self._log(limit, first))
 
     def decided(self, decision: Decision) -> dict[str, Any]:
         """Return a decision as it is shown; in the pipeline's thread."""
+        (told,) = self._told([decision])
+        return told
+
+    def _log(self, limit: int, first: int) -> list[dict[str, Any]]:
+        last = self._pipeline.deciding.decisions[-limit:]
+        return self._told([each for each in reversed(last) if each.number >= first])
+
+    def _told(self, decisions: Sequence[Decision]) -> list[dict[str, Any]]:
         deciding = self._pipeline.deciding
         numbers = {each.id: each.number for each in deciding.decisions}
-        return {
-            "number": decision.number,
-            "id": decision.id,
-            "at": decision.at,
-            "kind": decision.kind.value,
-            "origin": decision.origin.value,
-            "person": decision.person,
-            "other": decision.other,
-            "name": decision.name,
-            "faces": len(decision.faces),
-            "photos": len(decision.photos),
-            "of": None if decision.of is None else numbers.get(decision.of),
-            "inert": deciding.effect(decision),
-        }
+        undone = undone_by(deciding.decisions)
+        called = self._called({who for d in decisions for who in (d.person, d.other) if who})
+        return [
+            {
+                "number": each.number,
+                "id": each.id,
+                "at": each.at,
+                "kind": each.kind.value,
+                "origin": each.origin.value,
+                "person": each.person,
+                "person_called": called.get(each.person),
+                "other": each.other,
+                "other_called": called.get(each.other),
+                "name": each.name,
+                "faces": len(each.faces),
+                "photos": len(each.photos),
+                "of": None if each.of is None else numbers.get(each.of),
+                "inert": "undone" if each.id in undone else deciding.said.inert.get(each.id),
+            }
+            for each in decisions
+        ]
 
-    def _log(self, limit: int) -> list[dict[str, Any]]:
-        return [self.decided(each) for each in reversed(self._pipeline.deciding.decisions[-limit:])]
+    def _called(self, people: set[str]) -> dict[str | None, str]:
+        """Return the names of ``people`` now, or else their folders."""
+        said = self._pipeline.deciding.said.people
+        called = {who: said[who].name for who in people if who in said}
+        named: dict[str | None, str] = {who: name for who, name in called.items() if name}
+        if people <= named.keys():
+            return named
+        with reading(self._database) as store:
+            folders = store.folders()
+        return {who: os.fsdecode(folders[who]) for who in people if who in folders} | named
 
 
 def _face(row: dict[str, Any], store: Views) -> dict[str, Any]:

@@ -78,8 +78,10 @@ class Album:
         since: float | None = None,
         until: float | None = None,
         present: Collection[tuple[bytes, str]] = (),
-    ) -> list[bytes]:
-        """Return the first path of each photo with all of ``together`` and none of ``without``.
+    ) -> list[tuple[bytes, bytes, float]]:
+        """Return the photos with all of ``together`` and none of ``without``.
+
+        Each as picture hash, first path and when it was taken.
 
         People are in a photo by a face, or by being ``present`` in it (picture hash and person)
         without one.  Photos were taken from ``since`` on, before ``until``; oldest first.
@@ -90,13 +92,13 @@ class Album:
             if person in shown:
                 shown[person] |= self._photo(picture)
         rows = self._db.execute(
-            "SELECT photos.id, min(path) FROM photos JOIN files ON files.photo = photos.id"
+            "SELECT photos.id, hash, min(path), captured FROM photos JOIN files ON files.photo = photos.id"
             " WHERE captured >= ? AND captured < ? GROUP BY photos.id ORDER BY captured, hash",
             [-_NEVER if since is None else since, _NEVER if until is None else until],
         )
         return [
-            path
-            for photo, path in rows
+            (picture, path, captured)
+            for photo, picture, path, captured in rows
             if all(photo in shown[person] for person in together)
             and not any(photo in shown[person] for person in without)
         ]

@@ -126,6 +126,26 @@ class Decisions:
         )
         self._db.execute("UPDATE looks SET person = owner WHERE owner = ?", [person])
 
+    def make_present(self, present: Iterable[tuple[bytes, str]]) -> None:
+        """Enter who is in which photo (picture hash) without a face, and forget all others."""
+        self._db.execute("DELETE FROM present")
+        self._db.executemany("INSERT OR IGNORE INTO present VALUES (?, ?)", present)
+
+    def doubtful_near(self, people: Collection[str]) -> list[int]:
+        """Return the doubtful faces that have any of ``people`` for a candidate."""
+        marks = ", ".join("?" * len(people))
+        rows = self._db.execute(
+            f"SELECT DISTINCT face FROM candidates WHERE person IN ({marks}) ORDER BY face",
+            list(people),
+        )
+        return [face for (face,) in rows]
+
+    def roots(self) -> dict[str, str]:
+        """Return who everyone is after merges that is another person."""
+        return dict(
+            self._db.execute("SELECT id, into_person FROM people WHERE into_person IS NOT NULL")
+        )
+
     def mark(self, face: int, said: str | None) -> None:
         """Enter what the user said of a face itself: 'confirmed', 'added', 'ignored' or None."""
         self._db.execute("UPDATE faces SET said = ? WHERE id = ?", [said, face])

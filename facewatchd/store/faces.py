@@ -138,8 +138,10 @@ class Faces:
         """Return everyone whose folders may show ``photo``: its people and its candidates."""
         rows = self._db.execute(
             "SELECT person FROM faces JOIN looks ON looks.id = look WHERE photo = ?"
-            " UNION SELECT person FROM faces JOIN candidates ON face = faces.id WHERE photo = ?",
-            [photo, photo],
+            " UNION SELECT person FROM faces JOIN candidates ON face = faces.id WHERE photo = ?"
+            " UNION SELECT person FROM present"
+            "  WHERE photo = (SELECT hash FROM photos WHERE id = ?)",
+            [photo, photo, photo],
         )
         return {row[0] for row in rows}
 

@@ -145,12 +145,13 @@ class People:
         self._db.execute("UPDATE people SET cover = NULL")
 
     def photos_of(self, person: str) -> list[tuple[bytes, bytes]]:
-        """Return (hash, first path) of the present photos of ``person``."""
+        """Return (hash, first path) of the photos of ``person`` that a file shows."""
         return self._db.execute(
-            "SELECT hash, min(path) FROM looks JOIN faces ON look = looks.id"
-            " JOIN photos ON photos.id = faces.photo JOIN files ON files.photo = photos.id"
-            " WHERE person = ? GROUP BY photos.id",
-            [person],
+            "SELECT hash, min(path) FROM photos JOIN files ON files.photo = photos.id"
+            " WHERE photos.id IN (SELECT photo FROM looks JOIN faces ON look = looks.id"
+            "  WHERE person = ?) OR hash IN (SELECT photo FROM present WHERE person = ?)"
+            " GROUP BY photos.id",
+            [person, person],
         ).fetchall()
 
     def doubtful_photos_of(self, person: str) -> list[tuple[bytes, bytes]]:

@@ -234,6 +234,12 @@ _PEOPLE = (
     # What the user said of a face itself; NULL: nothing.
     "ALTER TABLE faces ADD COLUMN said TEXT CHECK (said IN ('confirmed', 'added', 'ignored'))",
     "CREATE INDEX faces_said ON faces (said) WHERE said IS NOT NULL",
+    # Who is in which photo (picture hash) without a face; people as they are after all merges.
+    """CREATE TABLE present (
+        photo BLOB NOT NULL,
+        person TEXT NOT NULL REFERENCES people ON DELETE CASCADE,
+        PRIMARY KEY (photo, person)
+    ) WITHOUT ROWID""",
     """CREATE TABLE plan (
         id TEXT PRIMARY KEY,
         made REAL NOT NULL,

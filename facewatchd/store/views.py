@@ -181,7 +181,7 @@ class Views:
         Boxes are in that file's upright pixels, faces in their order from left to right.
         """
         rows = self._db.execute(
-            f"SELECT faces.id, quality, person, name, coalesce(hidden, 0), similarity, {_BOX}"
+            f"SELECT faces.id, quality, person, name, coalesce(hidden, 0), similarity, said, {_BOX}"
             " FROM files"
             " JOIN photos ON photos.id = files.photo JOIN faces ON faces.photo = photos.id"
             " LEFT JOIN looks ON looks.id = look LEFT JOIN people ON people.id = person"
@@ -190,8 +190,10 @@ class Views:
         ).fetchall()
         found = [
             {
-                "box": _box(row[6:]),
+                "face": row[0],
+                "box": _box(row[7:]),
                 "quality": row[1],
+                "said": row[6],
                 "person": row[2],
                 "name": row[3],
                 "hidden": bool(row[4]),

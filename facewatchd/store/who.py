@@ -58,16 +58,19 @@ class Who:
         )
         return [face for (face,) in rows]
 
-    def faces_of_unnamed(self, below: int) -> list[int]:
-        """Return the faces of people without a name, not hidden, in fewer photos than ``below``."""
+    def faces_of_unnamed(self, below: int) -> dict[int, str]:
+        """Return whose each face is of the people in fewer photos than ``below``.
+
+        Only of people without a name who are not hidden.
+        """
         rows = self._db.execute(
-            "SELECT faces.id FROM looks JOIN faces ON look = looks.id WHERE person IN"
+            "SELECT faces.id, person FROM looks JOIN faces ON look = looks.id WHERE person IN"
             " (SELECT person FROM looks JOIN people ON people.id = person"
             "  JOIN faces ON look = looks.id WHERE name IS NULL AND NOT hidden"
             "  GROUP BY person HAVING count(DISTINCT photo) < ?) ORDER BY faces.id",
             [below],
         )
-        return [face for (face,) in rows]
+        return dict(rows.fetchall())
 
     def picture(self, path: bytes) -> Picture | None:
         """Return the photo that the file at ``path`` shows, None if it was not read."""

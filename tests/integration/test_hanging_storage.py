@@ -85,13 +85,14 @@ class Bench:
         self.pool = Pool(2, SETTINGS, SECONDS)
         self.clock = SystemClock()
         self.hanging: list[bytes] = []
+        rules = Rules(self.store)
         self.encoding = Encoding(
             self.store,
             self.pool,
-            Publishing(settings, self.store, self.clock, SCALE),
+            Publishing(settings, self.store, rules, self.clock, SCALE),
             self.clock,
             engine=ENGINE,
-            placing=Placing(self.store, Rules(self.store), SCALE, 0.0),
+            placing=Placing(self.store, rules, SCALE, 0.0),
             origin=Origin(roots, lambda _: None, self.hanging.append),
         )
 

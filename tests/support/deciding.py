@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
@@ -38,33 +38,38 @@ class Saying:
 
 
 _person = st.sampled_from(PEOPLE)
-_name = st.text(min_size=1, max_size=12)
+_text = st.text('aB7 "\\/\n\0\x7fé字\u202e😀', min_size=1, max_size=12)
 _edge = st.integers(-5, 100_000)
 _spot = st.builds(
     Spot, st.binary(min_size=32, max_size=32), st.builds(Box, _edge, _edge, _edge, _edge)
 )
 
-ANY_DECISION = st.builds(
-    Decision,
-    id=st.uuids().map(lambda uuid: uuid.hex),
-    number=st.integers(1, 10**9),
-    at=st.floats(0, 1e11),
-    kind=st.sampled_from(Kind),
-    origin=st.sampled_from(Origin),
-    person=st.none() | st.text(min_size=1),
-    other=st.none() | st.text(min_size=1),
-    name=st.none() | st.text(min_size=1),
-    new=st.booleans(),
-    faces=st.lists(st.builds(Spoken, _spot, st.none() | st.text(min_size=1)), max_size=3).map(
-        tuple
-    ),
-    photos=st.lists(st.binary(min_size=1, max_size=32), max_size=3).map(tuple),
-    anchors=st.dictionaries(
-        st.text(min_size=1), st.lists(_spot, max_size=3).map(tuple), max_size=2
-    ),
-    of=st.none() | st.text(min_size=1),
-    erased=st.booleans(),
-)
+
+def _any(optional: st.SearchStrategy[str | None], **fields: st.SearchStrategy[Any]) -> Any:
+    return st.builds(
+        Decision,
+        id=st.uuids().map(lambda uuid: uuid.hex),
+        number=st.integers(1, 10**9),
+        at=st.floats(0, 1e11),
+        kind=st.sampled_from(Kind),
+        origin=st.sampled_from(Origin),
+        person=optional,
+        other=optional,
+        of=optional,
+        name=st.none() | _text,
+        new=st.booleans(),
+        photos=st.lists(st.binary(min_size=1, max_size=32), max_size=3).map(tuple),
+        anchors=st.dictionaries(_text, st.lists(_spot, max_size=3).map(tuple), max_size=2),
+        **fields,
+    )
+
+
+_faces = st.builds(Spoken, _spot, st.none() | _text)
+
+# Every field takes every value, but for what a kind needs, which only an erased decision lacks.
+ANY_DECISION: st.SearchStrategy[Decision] = _any(
+    _text, faces=st.lists(_faces, min_size=1, max_size=3).map(tuple)
+) | _any(st.none() | _text, erased=st.just(True))
 
 
 _ABOUT_FACES = {
@@ -93,7 +98,7 @@ def _drawn(draw: st.DrawFn, kind: Kind, say: Saying, people: list[str]) -> Decis
     if kind not in {Kind.IGNORE, Kind.FORGET}:
         fields["person"] = draw(st.sampled_from(people))
     if kind in {Kind.NAME, Kind.MERGE}:
-        fields["name"] = draw(st.none() | _name)
+        fields["name"] = draw(st.none() | _text)
     if kind in _ABOUT_FACES:
         most = 1 if kind in {Kind.COVER, Kind.ADD_FACE} else 3
         spots = draw(st.lists(st.sampled_from(SPOTS), min_size=1, max_size=most, unique=True))

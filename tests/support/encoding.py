@@ -96,8 +96,9 @@ class Bench:
         self._inode = 0
         self.again: list[bytes] = []
         self.hanging: list[bytes] = []
-        self.publishing = Publishing(settings, store, self.clock, SCALE)
-        self.placing = Placing(store, Rules(store), SCALE, 0.3)
+        rules = Rules(store)
+        self.publishing = Publishing(settings, store, rules, self.clock, SCALE)
+        self.placing = Placing(store, rules, SCALE, 0.3)
         self.encoding = Encoding(
             store,
             self.pool,  # type: ignore[arg-type]  # all of the pool that Encoding uses

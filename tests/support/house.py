@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from facewatchd.config import load
 from facewatchd.pipeline.intake import Intake
 from facewatchd.pipeline.publishing import Publishing
+from facewatchd.pipeline.rules import Rules
 from facewatchd.store import Store
 from tests.support.library import ENGINE, SCALE, InventedClock
 
@@ -38,7 +39,7 @@ class House:
         self.store = Store(folder / "store.db", ENGINE)
         self.clock = InventedClock()
         self._news, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        publishing = Publishing(settings, self.store, self.clock, SCALE)
+        publishing = Publishing(settings, self.store, Rules(self.store), self.clock, SCALE)
         self.intake = Intake(settings, self.store, publishing, self.clock, self._ring)
 
     def _ring(self) -> None:

@@ -78,8 +78,8 @@ class Library:
         )
         self.store = Store(folder / "store.db", ENGINE)
         self.clock = InventedClock()
-        self.publishing = Publishing(self.settings, self.store, self.clock, SCALE)
         rules = Rules(self.store)
+        self.publishing = Publishing(self.settings, self.store, rules, self.clock, SCALE)
         self.placing = Placing(self.store, rules, SCALE, self.settings.engine.min_quality)
         self.deciding = Deciding(
             self.store,

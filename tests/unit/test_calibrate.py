@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facewatchd.calibrate import Alike, Calibration, Known, Share, calibrate
+from facewatchd.calibrate import Calibration, Known, calibrate
 from facewatchd.clustering.looks import looks_of
 from facewatchd.model import Look
 from facewatchd.plugins import Scale
+from facewatchd.wilson import Share
 
 SCALE = Scale(4, 0.68, 0.50, 0.32, 0.52)
 
@@ -60,6 +63,14 @@ def test_shares_have_wilsons_interval(hits: int, tries: int, low: float, high: f
     assert share.share == (hits / tries if tries else None)
 
 
+@given(st.integers(0, 500), st.integers(0, 500))
+def test_a_share_lies_within_its_interval(one: int, other: int) -> None:
+    share = Share(min(one, other), max(one, other))
+    assert 0 <= share.low <= share.high <= 1
+    if share.share is not None:
+        assert share.low <= share.share <= share.high
+
+
 def test_a_table_goes_down_to_the_floor_and_has_the_present_threshold() -> None:
     rows = [row.similarity for row in table([known(1, 0.0, "ann")]).rows]
     assert rows == pytest.approx([0.72 - 0.02 * step for step in range(12)])
@@ -88,9 +99,14 @@ def test_a_positive_that_is_nearer_to_somebody_else_goes_to_a_wrong_person() -> 
     assert (rows[0.68].wrong, rows[0.60].given) == ((1, 2), (1, 2))
 
 
-def test_looks_of_both_owners_of_a_merged_person_count() -> None:
-    then = [Known(1, 1, point(0.0), "ann", "ann", True), Known(2, 2, point(0.1), "ann", "ann")]
-    now = [Known(3, 3, point(3.0), "ann", "cy", True), Known(4, 4, point(3.1), "ann", "cy")]
+def test_a_merged_person_has_the_looks_of_both_owners_and_none_of_all_faces() -> None:
+    then = [Known(0, 0, point(0.0), "ann", "ann", independent=True)]
+    then += [
+        Known(1 + at, 1 + at, 0.4 * np.eye(4, dtype=np.float32)[at], "ann", "ann")
+        for at in range(3)
+    ]
+    now = [Known(5 + at, 5 + at, point(3.0 + 0.1 * at), "ann", "cy", at == 0) for at in range(2)]
+    # To the mean of the other three 0.23, to each of them 0.4; to the other face of cy 0.1.
     found = given_at(calibrate(then + now, looks(then + now), SCALE))
     assert found[0.72] == 2
 
@@ -113,7 +129,8 @@ def test_two_faces_of_nobody_are_compared_with_each_other() -> None:
 def test_a_pair_as_similar_as_a_mirror_image_is_set_aside_and_listed() -> None:
     found = table([known(1, 0.0, photo=7), known(2, 0.29, photo=7)])
     [pair] = found.aside
-    assert pair == Alike(7, 1, 2, pytest.approx(0.71))
+    assert pair[:3] == (7, 1, 2)
+    assert pair.similarity == pytest.approx(0.71)
     assert found.rows[-1].joined.tries == 0
 
 
@@ -123,10 +140,10 @@ def test_a_photo_that_shows_one_person_twice_gives_no_pairs() -> None:
     assert (found.rows[0].joined.tries, found.aside) == (0, ())
 
 
-def library(people: int, strangers: int, *, near: float = 0.36) -> list[Known]:
-    """Return people far apart with two photos each, ``near`` to each other, and a group photo."""
+def library(people: int, strangers: int) -> list[Known]:
+    """Return people far apart, with two photos each at similarity 0.64, and a group photo."""
     faces = [
-        known(2 * person + side, point(10.0 * person + near * side), f"{person:04d}")
+        known(2 * person + side, point(10.0 * person + 0.36 * side), f"{person:04d}")
         for person in range(people)
         for side in (0, 1)
     ]
@@ -134,53 +151,81 @@ def library(people: int, strangers: int, *, near: float = 0.36) -> list[Known]:
     return faces + group
 
 
+def with_independent(faces: list[Known], number: int) -> list[Known]:
+    """Return the faces with only the first ones confirmed independently."""
+    return [replace(face, independent=at < number) for at, face in enumerate(faces)]
+
+
+def test_a_settled_face_is_a_stranger_to_everyone_but_its_person() -> None:
+    faces = [known(1, 0.0, "ann", independent=False), known(2, 0.1, "ann", independent=False)]
+    faces += [known(3, 0.43, "bob", independent=False), known(4, 5.0, photo=9)]
+    strangers = {row.similarity: row.strangers for row in table(faces).rows}
+    # From bob to the mean of ann 0.38, from ann to bob 0.33 and 0.43; nobody's face is none.
+    assert (strangers[0.68], strangers[0.66]) == ((0, 3), (1, 3))
+    assert (strangers[0.60], strangers[0.56]) == ((2, 3), (3, 3))
+
+
+def test_looks_of_people_without_a_settled_face_are_left_out() -> None:
+    faces = [known(1, 0.0, "ann"), known(2, 0.1, "ann")]
+    part_of_her = Look(9, "nameless", point(0.05).astype(np.float64), 2, 0.0)
+    found = calibrate(faces, [*looks(faces), part_of_her], SCALE)
+    assert found.rows[-1].strangers == (0, 2)
+
+
 def test_nothing_is_proposed_below_two_hundred_positives() -> None:
-    found = table(library(99, 60))
-    assert (found.rows[0].given.tries, found.proposal) == (198, None)
-    assert "198 faces" in found.why
+    found = table(with_independent(library(600, 60), 199))
+    assert (found.rows[0].given.tries, found.proposal) == (199, None)
+    assert "199 faces" in found.why
 
 
-def test_nothing_is_proposed_when_too_few_pairs_can_speak_against_it() -> None:
-    found = table(library(100, 40))
-    assert (found.rows[0].joined.tries, found.proposal) == (780, None)
-    assert "780 pairs" in found.why
+def test_nothing_is_proposed_when_too_few_faces_or_pairs_could_speak_against_it() -> None:
+    found = table(library(499, 60))
+    assert (found.rows[0].strangers.tries, found.proposal) == (998, None)
+    assert "998 settled faces" in found.why
+    found = table(library(600, 45))
+    assert (found.rows[0].joined.tries, found.proposal) == (990, None)
+    assert "990 pairs" in found.why
 
 
 def test_the_lowest_threshold_that_joins_nobody_wrongly_is_proposed() -> None:
-    faces = library(100, 46)
-    faces += [known(20_000, 0.39 + 0.0, photo=0)]  # a stranger in the photo of somebody
-    found = table(faces)
-    # The mean of that person is 0.18, and the stranger 0.21 away: joined at any threshold.
-    assert found.proposal is None
-    assert "could be joined wrongly" in found.why
-    found = table(library(100, 46))
+    found = table(with_independent(library(500, 46), 200))
     assert found.proposal == 0.50
-    assert "gives 100 % of" in found.why.replace("100%", "100 %")
-    assert "instead of 0%" in found.why
+    assert "gives 100% of the confirmed faces" in found.why
+    assert "0.68 gives 0%" in found.why
 
 
-def test_the_present_threshold_stays_where_a_lower_one_would_join_wrongly() -> None:
-    faces = library(100, 60)
-    # Pairs at similarity 0.67, in photos of their own.
-    for at in range(3):
-        faces += [
-            known(30_000 + 2 * at + side, point(0, 0, 9.0 * at, 0.33 * side), photo=50_000 + at)
-            for side in (0, 1)
-        ]
+def test_a_threshold_at_which_strangers_would_be_taken_in_is_not_proposed() -> None:
+    faces = library(500, 60)
+    faces += [known(face, point(0, 0, 50.0), "ann", photo=face) for face in (40_000, 40_001)]
+    faces += [known(40_002, point(0, 0, 49.61), "bob", independent=False)]
+    found = table(faces)
+    rows = {row.similarity: row.strangers.hits for row in found.rows}
+    assert (rows[0.62], rows[0.60], found.proposal) == (0, 3, 0.62)
+
+
+def test_a_threshold_at_which_faces_of_one_photo_would_be_joined_is_not_proposed() -> None:
+    faces = library(500, 60) + pairs_in_photos(3, apart=0.33)
     found = table(faces)
     rows = {row.similarity: row.joined.hits for row in found.rows}
     assert (rows[0.68], rows[0.66], found.proposal) == (0, 3, None)
     assert "0.68 stays" in found.why
 
 
-def test_a_threshold_at_which_confirmed_faces_go_astray_is_not_proposed() -> None:
-    faces = library(100, 60)
-    # Whose own other face is 0.6 away, and somebody else 0.39: wrong from 0.61 down.
-    faces += [known(40_000, point(0, 0, 50.0), "ann"), known(40_001, point(0, 0, 50.6), "ann")]
-    faces += [known(40_002, point(0, 0, 49.61), "bob", independent=False)]
+def test_nothing_is_proposed_when_every_threshold_joins_wrongly() -> None:
+    faces = library(500, 46)
+    # Nine strangers, each in a photo with somebody whose looks they are too near to.
+    faces += [known(20_000 + at, 10.0 * at + 0.31, photo=2 * at) for at in range(9)]
     found = table(faces)
-    rows = {row.similarity: row.wrong.hits for row in found.rows}
-    assert (rows[0.62], rows[0.60], found.proposal) == (0, 1, 0.62)
+    assert (found.rows[0].joined.hits, found.proposal) == (9, None)
+    assert "could be joined wrongly" in found.why
+
+
+def pairs_in_photos(number: int, *, apart: float) -> list[Known]:
+    return [
+        known(30_000 + 2 * at + side, point(0, 0, 9.0 * at, apart * side), photo=50_000 + at)
+        for at in range(number)
+        for side in (0, 1)
+    ]
 
 
 @settings(max_examples=40, deadline=None)
@@ -215,7 +260,6 @@ def test_a_lower_threshold_gives_more_and_joins_more(seed: int) -> None:
         )
     ]
     rows = table(faces).rows
-    for column in ("given", "wrong", "joined"):
+    for column in ("given", "wrong", "strangers", "joined"):
         hits = [getattr(row, column).hits for row in rows]
         assert hits == sorted(hits)
-        assert all(s.low <= (s.share or 0) <= s.high for s in (getattr(r, column) for r in rows))

@@ -160,7 +160,9 @@ def test_dbscan_with_two_samples_finds_what_is_connected_within_eps(
     )
 
 
-@pytest.mark.parametrize("module", ["clustering.matching", "clustering.cover", "assign", "regroup"])
+@pytest.mark.parametrize(
+    "module", ["clustering.matching", "clustering.cover", "assign", "planning", "regroup"]
+)
 def test_what_the_daemon_uses_needs_no_scikit_learn(module: str) -> None:
     program = (
         f"import sys, facewatchd.{module}; "

@@ -188,14 +188,19 @@ def test_a_cluster_of_somebody_unnamed_joins_a_kept_person_whose_look_it_matches
     assert faces.after([KEPT, NOT_KEPT], [(0, 0.1)]) == [0, 0]
 
 
-def test_a_cluster_with_a_face_that_refuses_the_nearest_person_goes_to_the_next() -> None:
-    faces = Faces().add(0.0, 0, no=0).add(0.0, 0)
-    assert faces.after([KEPT, KEPT], [(0, 0.1), (1, 0.2)]) == [1, 1]
-    assert faces.after([KEPT, KEPT], [(0, 0.1)]) == [2, 2]
+def test_a_face_that_refuses_the_person_of_its_cluster_is_nobodys() -> None:
+    faces = Faces().add(0.0, 0, no=0).add(0.0, 0).add(0.0, 0)
+    assert faces.after([KEPT], [(0, 0.1)]) == [-1, 0, 0]
+
+
+def test_a_cluster_most_of_which_refuses_the_nearest_person_goes_to_the_next() -> None:
+    faces = Faces().add(0.0, 0, no=0).add(0.0, 0, no=0).add(0.0, 0)
+    assert faces.after([KEPT, KEPT], [(0, 0.1), (1, 0.2)]) == [1, 1, 1]
+    assert faces.after([KEPT, KEPT], [(0, 0.1)]) == [2, 2, 2]
 
 
 def test_who_refuses_a_person_refuses_everyone_merged_into_that_person() -> None:
-    faces = Faces().add(0.0, 0, no=1).add(0.0, 0)
+    faces = Faces().add(0.0, 0, no=1).add(0.0, 0, no=1)
     assert faces.after([KEPT, KEPT], [(0, 0.1)], persons=[0, 0]) == [2, 2]
 
 

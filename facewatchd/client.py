@@ -1,4 +1,4 @@
-"""The client of the daemon's API: one method a route, over the unix socket."""
+"""The client of the daemon's API, over the unix socket."""
 
 from __future__ import annotations
 

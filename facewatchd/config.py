@@ -151,6 +151,14 @@ class Decisions(_Section):
     copies: tuple[AbsolutePath, ...] | None = None
 
 
+class Backups(_Section):
+    """How often the store is copied, and where to."""
+
+    folder: AbsolutePath | None = None
+    every: Annotated[float, BeforeValidator(_seconds), Field(ge=0)] | None = 24 * 3600
+    keep: int = Field(default=7, ge=1)
+
+
 def _default_workers() -> int:
     return max(1, len(os.sched_getaffinity(0)))
 
@@ -186,12 +194,18 @@ class Settings(_Section):
     limits: Limits = Limits()
     people: People = People()
     decisions: Decisions = Decisions()
+    backups: Backups = Backups()
 
     @property
     def journal_places(self) -> tuple[Path, ...]:
         """The folders that hold the journal of decisions, the state folder first."""
         copies = self.decisions.copies
         return (self.state, *((self.output / COPIES,) if copies is None else copies))
+
+    @property
+    def backup_folder(self) -> Path:
+        """The folder of nightly backups."""
+        return self.backups.folder or self.state / "backups"
 
     @property
     def setup(self) -> Setup:

@@ -65,6 +65,14 @@ class StoreWriteError(FacewatchError):
     """A change could not be stored (a full or failing disk); nothing acknowledged is lost."""
 
 
+class StoreDamagedError(FacewatchError):
+    """SQLite came upon damage in the store; the next start makes it anew."""
+
+
+class BackupError(FacewatchError):
+    """A backup cannot be made or taken: where, and why."""
+
+
 class PluginError(FacewatchError):
     """A detector, encoder or clusterer cannot be loaded, or does not keep to its protocol."""
 

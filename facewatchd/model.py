@@ -241,6 +241,18 @@ class WorkerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What the user said of places in one picture; boxes in the pixels as its files store them.
+
+    ``always``: a face is there, also where no detector finds one.  ``never``: what is there was
+    forgotten, and is not encoded again.
+    """
+
+    always: tuple[Box, ...] = ()
+    never: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DatePhotos:
     """Read the capture dates of ``files`` (id, path) from their headers; answered by Dated."""
 
@@ -254,7 +266,7 @@ class ReadPhoto:
     Answered by Hashed and then, when the pool says so, by PhotoRead; a picture that is known by its
     pixels alone is Hashed a second time in between, when they are decoded.  PhotoFailed,
     PhotoUnsupported and PhotoChanged can take the place of each.  ``alone``: by the first engine
-    only, as a second one may be what an earlier try failed of.
+    only, and only where its detector finds faces, as all else may be what an earlier try failed of.
     """
 
     file: int
@@ -274,6 +286,22 @@ class ReadAgain:
     hash: bytes
     file: int
     stat: FileStat
+    told: Told = Told()
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeFaces:
+    """Encode by the library's engine the faces at ``boxes`` of a known photo, found or not.
+
+    ``boxes`` are in the upright pixels of the file ``stat``, which shows the picture ``hash``.
+    Answered by FacesEncoded, PhotoUnsupported, PhotoFailed, or PhotoChanged when the file is
+    another by now.
+    """
+
+    photo: int
+    hash: bytes
+    stat: FileStat
+    boxes: tuple[Box, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +318,7 @@ class CropFace:
     side: int
 
 
-Task = DatePhotos | ReadPhoto | ReadAgain | CropFace
+Task = DatePhotos | ReadPhoto | ReadAgain | EncodeFaces | CropFace
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +379,13 @@ class PhotoReadAgain:
     result: PhotoResult
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FacesEncoded:
+    """The faces at the boxes of an EncodeFaces, in their order."""
+
+    faces: tuple[Face, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class PhotoFailed:
     """The photo cannot be read, and would not be at a second try."""
@@ -396,6 +431,7 @@ Answer = (
     | Hashed
     | PhotoRead
     | PhotoReadAgain
+    | FacesEncoded
     | PhotoFailed
     | PhotoUnsupported
     | PhotoChanged

@@ -14,13 +14,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from facewatchd.child import Child
 from facewatchd.config import DEFAULT_DETECTOR, DEFAULT_ENCODER
 from facewatchd.errors import Exit, LoadError
-from facewatchd.model import Answer, Hashed, Lost, NotReady, Ready, Stuck, Task, WorkerSettings
+from facewatchd.model import (
+    Answer,
+    Hashed,
+    Lost,
+    NotReady,
+    Ready,
+    Stuck,
+    Task,
+    Told,
+    WorkerSettings,
+)
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 _ABANDONED_AFTER = 5.0  # seconds after SIGKILL: only a process stuck in the kernel lives so long
 _KILLED_BY_KERNEL = "SIGKILL"
+
+_NOTHING_SAID = Told()
 
 log = logging.getLogger(__name__)
 
@@ -109,12 +121,15 @@ class Pool:
         """Return what ``multiprocessing.connection.wait`` should wait on between two steps."""
         return [worker.child.connection for worker in self._workers]
 
-    def answer(self, task: Task, *, encode: bool) -> None:
-        """Tell the worker that hashed ``task`` to go on with it, or that its photo is known."""
+    def answer(self, task: Task, *, encode: bool, told: Told = _NOTHING_SAID) -> None:
+        """Tell the worker that hashed ``task`` to go on with it, or that its photo is known.
+
+        ``told`` is what the user said of the picture.
+        """
         worker = next((worker for worker in self._workers if worker.task is task), None)
         if worker is None:  # it died meanwhile; the next step says Lost, or has said so
             return
-        self._send(worker, encode)
+        self._send(worker, told if encode else None)
         if not encode:
             worker.task, worker.since = None, self._now
 

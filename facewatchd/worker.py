@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import math
 import os
 import resource
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from facewatchd import checked, plugins
 from facewatchd.decode import HASH_SIZE, Photo, capture_date, open_photo, read_capture_date
+from facewatchd.engines.placed import placed, spared
 from facewatchd.engines.quality import quality
 from facewatchd.errors import PhotoError, PluginError, UnsupportedError
 from facewatchd.model import (
@@ -29,7 +31,10 @@ from facewatchd.model import (
     Cropped,
     Dated,
     DatePhotos,
+    Detection,
+    EncodeFaces,
     Face,
+    FacesEncoded,
     FileStat,
     Hashed,
     Identity,
@@ -44,15 +49,18 @@ from facewatchd.model import (
     ReadAgain,
     ReadPhoto,
     Ready,
+    Told,
     WorkerSettings,
 )
+from facewatchd.orientation import UPRIGHT, lies, turned
+from facewatchd.overlap import match
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from multiprocessing.connection import Connection
 
     from facewatchd.decode import Picture
-    from facewatchd.model import Detection, Task
+    from facewatchd.model import Task
 
 _MIB = 1 << 20
 # Seconds without a task after which memory is given back; between two small photos that would take
@@ -100,6 +108,8 @@ class Worker:
                 return self._read(task)
             case ReadAgain():
                 return self._read_again(task)
+            case EncodeFaces():
+                return self._encode(task)
             case CropFace():
                 return self._crop(task)
 
@@ -107,14 +117,18 @@ class Worker:
         data = _bytes(task.stat, self.settings.file_mb)
         content = blake2b(data, digest_size=HASH_SIZE).digest()
         photo = Photo(data, self.settings.megapixels)
-        if not photo.is_jpeg and not self._is_wanted(Hashed(content)):
+        if not photo.is_jpeg and self._told(Hashed(content)) is None:
             return None
         hash_, orientation, taken = photo.facts()
         captured = capture_date(taken, task.stat.path, task.stat.mtime_ns / 1e9, now=time.time())
-        if not self._is_wanted(Hashed(content, Identity(hash_, orientation, captured))):
+        told = self._told(Hashed(content, Identity(hash_, orientation, captured)))
+        if told is None:
             return None
+        engines = self.engines
+        if task.alone:
+            told, engines = replace(told, always=()), engines[:1]
         picture = photo.picture(self.settings.setup.longest_side)
-        faces, *others = self._faces(picture, self.engines[:1] if task.alone else self.engines)
+        faces, *others = self._faces(picture, engines, _turned(told, picture, orientation))
         return PhotoRead(
             content,
             PhotoResult(hash_, picture.width, picture.height, captured, faces, orientation),
@@ -136,21 +150,50 @@ class Worker:
             hash_, orientation = task.hash, 1
         captured = capture_date(taken, task.stat.path, task.stat.mtime_ns / 1e9, now=time.time())
         picture = photo.picture(self.settings.setup.longest_side)
-        [faces] = self._faces(picture, self.engines[-1:])
+        told = _turned(task.told, picture, orientation)
+        [faces] = self._faces(picture, self.engines[-1:], told)
         return PhotoReadAgain(
             PhotoResult(hash_, picture.width, picture.height, captured, faces, orientation)
         )
 
-    def _is_wanted(self, hashed: Hashed) -> bool:
-        """Ask the pool whether the photo is to be read on; it may be known."""
+    def _told(self, hashed: Hashed) -> Told | None:
+        """Ask the pool what the user said of the photo; None when it is not to be read on."""
         self.connection.send(hashed)
-        return bool(self.connection.recv())
+        told: Told | None = self.connection.recv()
+        return told
 
-    def _faces(self, picture: Picture, engines: tuple[Engine, ...]) -> list[tuple[Face, ...]]:
-        """Return the faces that each of ``engines`` finds; a shared detector looks once."""
+    def _faces(
+        self, picture: Picture, engines: tuple[Engine, ...], told: Told
+    ) -> list[tuple[Face, ...]]:
+        """Return the faces that each of ``engines`` finds; a shared detector looks once.
+
+        ``told`` is in the pixels of the upright original.
+        """
         found = {id(each.detector): each.detector for each in engines}
-        detections = {key: checked.detections(one, picture.pixels) for key, one in found.items()}
-        return [_encoded(picture, detections[id(each.detector)], each.encoder) for each in engines]
+        never = [_in_decoded(box, picture) for box in told.never if _shows(picture, box)]
+        seen = {
+            key: spared(checked.detections(one, picture.pixels), never)
+            for key, one in found.items()
+        }
+        return [
+            _encoded(picture, seen[id(each.detector)], told.always, each.encoder)
+            for each in engines
+        ]
+
+    def _encode(self, task: EncodeFaces) -> Answer:
+        data = _bytes(task.stat, self.settings.file_mb)
+        picture = Photo(data, self.settings.megapixels).picture(self.settings.setup.longest_side)
+        for box in task.boxes:
+            if not _shows(picture, box):
+                raise PhotoError(
+                    f"The box {','.join(map(str, box))} is not in the photo, which has"
+                    f" {picture.width} x {picture.height} pixels.",
+                    "Undo the decision, and give a box that is.",
+                )
+        engine = self.engines[0]
+        lacks_points = engine.encoder.needs_points
+        found = checked.detections(engine.detector, picture.pixels) if lacks_points else []
+        return FacesEncoded(tuple(_encoded_at(picture, task.boxes, found, engine.encoder)))
 
     def _crop(self, task: CropFace) -> Answer:
         data = _bytes(task.stat, self.settings.file_mb)
@@ -190,15 +233,36 @@ def load(settings: WorkerSettings) -> tuple[Engine, ...]:
 
 
 def _encoded(
-    picture: Picture, found: list[Detection], encoder: plugins.Encoder
+    picture: Picture, found: list[Detection], always: Sequence[Box], encoder: plugins.Encoder
 ) -> tuple[Face, ...]:
+    """Return the faces that were ``found``, and those at the boxes where ``always`` one is."""
     pixels = picture.pixels
     encodings = checked.encodings(encoder, pixels, found)
     faces = [
         Face(_in_original(each.box, picture), quality(pixels, each), encoding)
         for each, encoding in zip(found, encodings, strict=True)
     ]
+    there = match(always, [face.box for face in faces]).values()
+    lacking = [
+        box for number, box in enumerate(always) if number not in there and _shows(picture, box)
+    ]
+    faces += _encoded_at(picture, lacking, found, encoder)
     return tuple(sorted(faces, key=lambda face: face.box))
+
+
+def _encoded_at(
+    picture: Picture, boxes: Sequence[Box], found: list[Detection], encoder: plugins.Encoder
+) -> list[Face]:
+    """Return the faces at ``boxes`` of the original, of which none was ``found``."""
+    if not boxes:
+        return []
+    places = [_in_decoded(box, picture) for box in boxes]
+    faces = [placed(place, found, points=encoder.needs_points) for place in places]
+    encodings = checked.encodings(encoder, picture.pixels, faces)
+    return [
+        Face(box, quality(picture.pixels, Detection(place, 1.0)), encoding)
+        for box, place, encoding in zip(boxes, places, encodings, strict=True)
+    ]
 
 
 def _refusal(error: PhotoError | PluginError) -> PhotoFailed | PhotoUnsupported:
@@ -250,6 +314,32 @@ def _check_size(size: int, file_mb: float) -> None:
 def _in_original(box: Box, picture: Picture) -> Box:
     left, top, right, bottom = (round(edge * picture.scale) for edge in box)
     return Box(left, top, min(right, picture.width), min(bottom, picture.height))
+
+
+def _in_decoded(box: Box, picture: Picture) -> Box:
+    """Return where a box of the original, of which the picture shows something, is decoded."""
+    height, width = picture.pixels.shape[:2]
+    left, top = int(box.left / picture.scale), int(box.top / picture.scale)
+    right, bottom = math.ceil(box.right / picture.scale), math.ceil(box.bottom / picture.scale)
+    left, top = min(max(0, left), width - 1), min(max(0, top), height - 1)
+    return Box(left, top, max(left + 1, min(right, width)), max(top + 1, min(bottom, height)))
+
+
+def _shows(picture: Picture, box: Box) -> bool:
+    """Whether anything of a box of the original lies in the picture."""
+    left, top = max(0, box.left), max(0, box.top)
+    return left < min(box.right, picture.width) and top < min(box.bottom, picture.height)
+
+
+def _turned(told: Told, picture: Picture, orientation: int) -> Told:
+    """Return ``told`` in the pixels of the upright original, not in those that are stored."""
+    size = (picture.width, picture.height)
+    stored = size[::-1] if lies(orientation) else size
+
+    def upright(boxes: tuple[Box, ...]) -> tuple[Box, ...]:
+        return tuple(turned(box, stored, UPRIGHT, orientation) for box in boxes)
+
+    return Told(upright(told.always), upright(told.never))
 
 
 def _limit_memory(megabytes: int) -> None:

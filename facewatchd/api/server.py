@@ -21,6 +21,7 @@ from facewatchd.api.query import ApiRoute, Control, Query
 from facewatchd.api.routes import API_VERSION, ROUTES
 from facewatchd.errors import (
     ApiError,
+    BackupError,
     DecisionError,
     Exit,
     FacewatchError,
@@ -61,7 +62,7 @@ def _answer(control: Control, route: ApiRoute, request: Request) -> _Json:
         return _Json(route.answer(control, Query(request.scope["query_string"])))
     except FacewatchError as error:
         status = 404 if isinstance(error, NotFoundError) else 400
-        if not isinstance(error, NotFoundError | ApiError | DecisionError):
+        if not isinstance(error, NotFoundError | ApiError | BackupError | DecisionError):
             status = 500
         return _problem(status, error.title, error.remedy, error.exit_code)
     except Exception as error:

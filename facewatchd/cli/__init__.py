@@ -21,7 +21,7 @@ from facewatchd.cli.groups import Telling
 from facewatchd.cli.models import models
 from facewatchd.cli.people import people
 from facewatchd.cli.photos import photos
-from facewatchd.cli.where import where
+from facewatchd.cli.place import where
 from facewatchd.cli.wishes import recluster, retry, scan
 
 _path = click.Path(path_type=Path)

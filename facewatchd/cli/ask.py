@@ -17,7 +17,7 @@ from facewatchd.errors import NotRunningError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from facewatchd.cli.where import Where
+    from facewatchd.cli.place import Where
     from facewatchd.client import Client
     from facewatchd.render import Field
 

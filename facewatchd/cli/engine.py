@@ -11,7 +11,7 @@ import click
 from facewatchd import render
 
 if TYPE_CHECKING:
-    from facewatchd.cli.where import Where
+    from facewatchd.cli.place import Where
     from facewatchd.client import Client
 
 _POLL_EVERY = 0.2

@@ -127,14 +127,12 @@ def owners_after(
     No person gets two faces of a photo: the settled ones stay, of the others the one nearest to a
     look of the person, if none is settled; the rest are nobody's.
     """
-    settled = before.settled
     clusters = members(labels)
-    owners = _with_the_settled(clusters, settled)
+    owners = _with_the_settled(clusters, before.settled)
     joined = _join_looks(owners, encodings, photos, labels, before, reach)
     rest = np.where(joined | (owners >= 0), -1, labels)
     owners = np.where(_one_a_photo(owners, encodings, photos, before), owners, -1)
-    free = np.where(settled < 0, before.owners, -1).tolist()
-    kept = match(rest, [owner if owner >= 0 else None for owner in free])
+    kept = match(rest, [owner if owner >= 0 else None for owner in before.owners.tolist()])
     new = len(before.persons)
     for label in np.unique(rest[rest >= 0]).tolist():
         owner = kept.get(label)

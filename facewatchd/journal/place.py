@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "decisions.jsonl"
-_NEW_NAME = f"{NAME}.new"  # what is not complete yet
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -30,15 +29,17 @@ class Place:
     ``size`` is how many bytes of the journal are known to be in it, and nothing beyond.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / NAME
+    def __init__(self, folder: Path, name: str = NAME) -> None:
+        self.file = folder / name
         self.size = 0
         self._folder = folder
+        self._name = name
+        self._new_name = f"{name}.new"  # what is not complete yet
 
     def read(self, start: int = 0) -> bytes:
         """Return what is in the file from byte ``start`` on; nothing if there is none."""
         try:
-            with self._open_folder() as folder, _opened(folder, NAME, _READ) as file:
+            with self._open_folder() as folder, _opened(folder, self._name, _READ) as file:
                 os.lseek(file, start, os.SEEK_SET)
                 with open(file, "rb", closefd=False) as stream:
                     return stream.read()
@@ -52,7 +53,7 @@ class Place:
         as far as the disk still allows to take it back.
         """
         try:
-            with self._open_folder() as folder, _opened(folder, NAME, _APPEND) as file:
+            with self._open_folder() as folder, _opened(folder, self._name, _APPEND) as file:
                 if os.fstat(file).st_size != self.size:
                     raise ChangedError(self.file)
                 try:
@@ -71,15 +72,15 @@ class Place:
         self.size = 0  # until it is done, nobody knows
         self._make_folder()
         with self._open_folder() as folder:
-            _refuse_foreign(folder)
-            _remove_unfinished(folder)
+            _refuse_foreign(folder, self._name)
+            _remove(folder, self._new_name)
             try:
-                with _opened(folder, _NEW_NAME, _NEW) as file:
+                with _opened(folder, self._new_name, _NEW) as file:
                     _write(file, data)
-                os.rename(_NEW_NAME, NAME, src_dir_fd=folder, dst_dir_fd=folder)
+                os.rename(self._new_name, self._name, src_dir_fd=folder, dst_dir_fd=folder)
             except OSError:
                 with suppress(OSError):
-                    _remove_unfinished(folder)
+                    _remove(folder, self._new_name)
                 raise
             _sync_folder(folder)
         self.size = len(data)
@@ -87,7 +88,7 @@ class Place:
     def tidy(self) -> None:
         """Remove what a crash left unfinished: it may hold what was to be forgotten."""
         with suppress(OSError), self._open_folder() as folder:
-            _remove_unfinished(folder)
+            _remove(folder, self._new_name)
 
     def _make_folder(self) -> None:
         try:
@@ -129,15 +130,15 @@ def _opened(folder: int, name: str, flags: int) -> Iterator[int]:
         os.close(file)
 
 
-def _refuse_foreign(folder: int) -> None:
+def _refuse_foreign(folder: int, name: str) -> None:
     with suppress(FileNotFoundError):
-        if not stat.S_ISREG(os.lstat(NAME, dir_fd=folder).st_mode):
+        if not stat.S_ISREG(os.lstat(name, dir_fd=folder).st_mode):
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
 
 
-def _remove_unfinished(folder: int) -> None:
+def _remove(folder: int, name: str) -> None:
     with suppress(FileNotFoundError):
-        os.unlink(_NEW_NAME, dir_fd=folder)
+        os.unlink(name, dir_fd=folder)
 
 
 def _write(file: int, data: bytes) -> None:

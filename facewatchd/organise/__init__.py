@@ -9,6 +9,7 @@ The way to use them::
 
 from facewatchd.organise.apply import Conflict, Manifest, apply, reconcile
 from facewatchd.organise.plan import COVER, Cover, Operation, Photo, WantedFolder, plan
+from facewatchd.organise.record import Record
 
 __all__ = [
     "COVER",
@@ -17,6 +18,7 @@ __all__ = [
     "Manifest",
     "Operation",
     "Photo",
+    "Record",
     "WantedFolder",
     "apply",
     "plan",

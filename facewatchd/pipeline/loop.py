@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from facewatchd import plugins
 from facewatchd.errors import FacewatchError, LoadError
 from facewatchd.journal import Journal
+from facewatchd.pipeline.backups import Backups
 from facewatchd.pipeline.deciding import Deciding
 from facewatchd.pipeline.encoding import Encoding, Origin
 from facewatchd.pipeline.engine import (
@@ -35,9 +36,11 @@ from facewatchd.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from facewatchd.config import Settings
     from facewatchd.model import EngineId
+    from facewatchd.pipeline.backups import BackupLook
     from facewatchd.pipeline.clock import Clock
     from facewatchd.pipeline.root import RootLook
     from facewatchd.watch import Hint
@@ -72,6 +75,7 @@ class Live:
     paused: str | None  # why no photo is read and nothing is clustered
     unreachable: tuple[bytes, ...]  # places whose photos cannot be read now
     switched: str | None  # what the last switch of the engine since the start came to
+    backup: BackupLook
 
 
 class Pipeline:
@@ -136,6 +140,7 @@ class Pipeline:
             clock=clock,
             breathe=breathe,
         )
+        self._backups = Backups(settings, self._store, clock, self.wake)
         now = clock.monotonic()
         self._timers = {
             self._purge: (_PURGE, now + _PURGE),
@@ -212,8 +217,12 @@ class Pipeline:
         paused = self._space.lack is not None
         self.switching.allow(self._unreachable())
         self._encode(paused=paused)
-        self._grouping.step(backlog=self.intake.busy or not self._encoding.idle, paused=paused)
+        backlog = self.intake.busy or not self._encoding.idle
+        self._grouping.step(backlog=backlog, paused=paused)
         self.switching.step(paused=paused)
+        if self._publishing.held and not (backlog or self._grouping.busy):
+            self._publishing.release()
+        self._backups.step()
         self.live = self._look(self._state())
 
     def wait(self, until: float | None = None) -> None:
@@ -227,6 +236,7 @@ class Pipeline:
             self.intake.next_due(),
             self._encoding.next_due(),
             self._publishing.next_due(),
+            self._backups.next_due(),
             self._space.next_due(),
             None if self._space.lack else self._grouping.next_due(),
             None if self.at_rest else now + _LOOKS_EVERY,
@@ -254,6 +264,10 @@ class Pipeline:
         """Cluster all faces anew."""
         self.do(self._grouping.request)
 
+    def back_up(self, path: Path, *, force: bool) -> None:
+        """Begin to copy the store to ``path``; BackupError if it cannot be there."""
+        self.ask(lambda: self._backups.order(path, force=force))
+
     def retry(self) -> None:
         """Try every failed photo again."""
         self.do(self._retry)
@@ -265,6 +279,7 @@ class Pipeline:
         self.switching.close()
         self._encoding.close()
         self._grouping.close()
+        self._backups.close()
         self._store.close()
         os.close(self._wake_in)
         os.close(self._wake_out)
@@ -347,6 +362,7 @@ class Pipeline:
             paused=self._space.lack,
             unreachable=tuple(sorted(self._unreachable())),
             switched=self.switching.last,
+            backup=self._backups.look(),
         )
 
 

@@ -11,9 +11,19 @@ import numpy as np
 
 from facewatchd.clustering.bursts import moments
 from facewatchd.clustering.cover import cover as best_cover
+from facewatchd.config import COPIES
 from facewatchd.errors import OutputError
 from facewatchd.model import CropFace, File
-from facewatchd.organise import COVER, Cover, Photo, WantedFolder, apply, plan, reconcile
+from facewatchd.organise import (
+    COVER,
+    Cover,
+    Photo,
+    Record,
+    WantedFolder,
+    apply,
+    plan,
+    reconcile,
+)
 from facewatchd.scan import is_within
 
 if TYPE_CHECKING:
@@ -32,6 +42,7 @@ COVER_SIDE = 512
 _GATHER = 0.5  # seconds in which changes are gathered into one plan
 _LEISURE = 10.0  # a plan that took long is not followed by the next one before so many times that
 _AGAIN_AFTER_ERROR = 30.0
+_HELD = "output_held"  # a fact of a store that is made anew
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +56,7 @@ class Publishing:
         self._output = os.fsencode(settings.output)
         self._min_photos = settings.people.min_photos
         self._store = store
+        self._record = Record(store.links, settings.output / COPIES)
         self._rules = rules
         self._clock = clock
         self._scale = scale
@@ -57,6 +69,7 @@ class Publishing:
         self._made: dict[bytes, bytes] = {}  # JPEGs that are not written yet, by key
         self._conflicts: dict[bytes, str] = {}
         self.error: OutputError | None = None
+        self.held = False  # whether the tree stays as another store left it
 
     @property
     def conflicts(self) -> dict[bytes, str]:
@@ -72,7 +85,30 @@ class Publishing:
     def start(self) -> None:
         """Find out what of the tree is still as it was made; raises OutputError."""
         self._tell_of_former_output()
-        self._note(reconcile(self._output, self._store.links))
+        self._take_in()
+        self._note(reconcile(self._output, self._record))
+
+    def _take_in(self) -> None:
+        """Know again what was made there by a store that was lost, or after a backup of it.
+
+        As long as a store without a photo learns what that one knew, the tree stays as it is.
+        """
+        taken = self._record.take_in(self._output)
+        if taken:
+            log.info("The record in the output knows of %d things that the store did not.", taken)
+            if not self._store.faces.count():
+                self._store.set_fact(_HELD, "until all photos have been read")
+        self.held = self._store.fact(_HELD) is not None
+
+    def release(self) -> None:
+        """All photos have been read: make the tree what it should be again."""
+        self._store.forget_fact(_HELD)
+        self.held = False
+        self.touch_all()
+
+    def forget_traces(self) -> None:
+        """Leave in the record of the tree no trace of what is not in it any more."""
+        self._record.write_anew()
 
     def _tell_of_former_output(self) -> None:
         here = os.fsdecode(self._output)
@@ -100,7 +136,7 @@ class Publishing:
 
     def next_due(self) -> float | None:
         """Return when the next plan is due."""
-        return self._due if self._all or self._touched else None
+        return self._due if (self._all or self._touched) and not self.held else None
 
     def wanted_cover(self, outside: Collection[bytes] = ()) -> CropFace | None:
         """Take out a cover for a worker to make whose photo lies below none of ``outside``."""
@@ -124,7 +160,7 @@ class Publishing:
     def step(self) -> None:
         """Make the tree what it should be, when that is due."""
         started = self._clock.monotonic()
-        if not (self._all or self._touched) or started < self._due:
+        if self.held or not (self._all or self._touched) or started < self._due:
             return
         before, self.error = self.error, None
         try:
@@ -160,7 +196,7 @@ class Publishing:
             if not any(folder.path.startswith(DOUBTFUL + b"/") for folder in wanted):
                 manifest.pop(DOUBTFUL, None)  # others may have photos there
         operations = plan(wanted, self._output, manifest)
-        self._note(apply(operations, self._output, self._store.links))
+        self._note(apply(operations, self._output, self._record))
         self._published = folders
         self._touched.clear()
         self._all = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from facewatchd.render.people import box_words, candidates_words, who_words
 from facewatchd.render.show import Field, Grid
 from facewatchd.render.words import taken
 
@@ -30,14 +31,15 @@ def doubtful_grid(doubtful: list[dict[str, Any]]) -> Grid:
     """Return doubtful faces, one a row."""
     rows = [
         (
+            str(face["face"]),
             face["photo"],
-            _box(face["box"]),
+            box_words(face["box"]),
             f"{face['quality']:.2f}",
-            _candidates(face["candidates"]),
+            candidates_words(face["candidates"]),
         )
         for face in doubtful
     ]
-    return Grid(("Photo", "Box", "Quality", "May be"), rows, "No face is doubtful.")
+    return Grid(("Face", "Photo", "Box", "Quality", "May be"), rows, "No face is doubtful.")
 
 
 def errors_grid(errors: list[dict[str, Any]]) -> Grid:
@@ -58,7 +60,10 @@ def photo_fields(found: dict[str, Any]) -> list[Field]:
         fields.append(Field("Taken", f"{taken(at)}, from {source[origin]}"))
     if found["state"] == "done" and not found["faces"]:
         fields.append(Field("Faces", "none"))
-    fields += [Field("Face", f"{_who(face)}, at {_box(face['box'])}") for face in found["faces"]]
+    fields += [
+        Field("Face", f"{face['face']}, {who_words(face)}, at {box_words(face['box'])}")
+        for face in found["faces"]
+    ]
     fields += [Field("Link", link) for link in found["links"]]
     return fields
 
@@ -67,22 +72,3 @@ def why_fields(why: dict[str, Any]) -> list[Field]:
     """Describe what the daemon makes of a path, step by step, the verdict last."""
     steps = [Field(str(number), step) for number, step in enumerate(why["chain"], 1)]
     return [Field("Path", why["path"]), *steps, Field("Verdict", why["verdict"])]
-
-
-def _box(box: list[int]) -> str:
-    return ",".join(map(str, box))
-
-
-def _person(person: dict[str, Any]) -> str:
-    return person["name"] or person["folder"] or f"{person['person']} (no folder yet)"
-
-
-def _candidates(candidates: list[dict[str, Any]]) -> str:
-    return ", ".join(f"{_person(c)} {c['similarity']:.2f}" for c in candidates) or "nobody known"
-
-
-def _who(face: dict[str, Any]) -> str:
-    if face["person"] is None:
-        return f"doubtful, may be {_candidates(face['candidates'])}"
-    similarity = face["similarity"]
-    return _person(face) + ("" if similarity is None else f", similarity {similarity:.2f}")

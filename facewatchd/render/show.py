@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rich.table import Table
+
+
+_MARK = "\u200e"  # LEFT-TO-RIGHT MARK
 
 
 class Field(NamedTuple):
@@ -73,7 +77,7 @@ def _fields_table(fields: list[Field]) -> Table:
     for label, text in fields:
         table.add_row(
             Text("" if label == before else label, style="bold"),
-            Text(printable(text), overflow="fold"),
+            Text(_in_its_place(printable(text)), overflow="fold"),
         )
         before = label
     return table
@@ -85,8 +89,18 @@ def _grid_table(grid: Grid) -> Table:
 
     table = Table(*grid.columns)
     for row in grid.rows:
-        table.add_row(*(Text(printable(cell), overflow="fold") for cell in row))
+        table.add_row(*(Text(_in_its_place(printable(cell)), overflow="fold") for cell in row))
     return table
+
+
+def _in_its_place(text: str) -> str:
+    """Return ``text`` so that a terminal that turns Hebrew or Arabic turns nothing around it.
+
+    Numbers and rules beside such letters take on their direction (UAX #9, rules N1 and N2); a mark
+    of no width on each side keeps them apart.
+    """
+    turns = any(unicodedata.bidirectional(char) in {"R", "AL", "AN"} for char in text)
+    return f"{_MARK}{text}{_MARK}" if turns else text
 
 
 def _print(table: Table) -> None:

@@ -11,9 +11,12 @@ from datetime import UTC, datetime
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
+_JOINERS = "\u200c\u200d"  # of letters in Persian and Hindi, and of emoji; they do no harm
+
+
 def printable(text: str) -> str:
     r"""Return ``text`` with line ends, control and undecodable characters as ``\xNN``."""
-    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+    return "".join(c if c.isprintable() or c in _JOINERS else _escaped(c) for c in text)
 
 
 def count(number: int, one: str, many: str = "") -> str:

@@ -92,7 +92,8 @@ class Album:
             if person in shown:
                 shown[person] |= self._photo(picture)
         rows = self._db.execute(
-            "SELECT photos.id, hash, min(path), captured FROM photos JOIN files ON files.photo = photos.id"
+            "SELECT photos.id, hash, min(path), captured FROM photos"
+            " JOIN files ON files.photo = photos.id"
             " WHERE captured >= ? AND captured < ? GROUP BY photos.id ORDER BY captured, hash",
             [-_NEVER if since is None else since, _NEVER if until is None else until],
         )

@@ -23,6 +23,7 @@ def asked(
     kept: tuple[bool, bool] = (True, True),
     refused: tuple[tuple[int, int], ...] = (),
     confirmed: tuple[int, ...] = (),
+    places: list[float] = PLACES,
 ) -> list[Question]:
     before = Before(
         owners=np.array(owners),
@@ -33,7 +34,7 @@ def asked(
         looks=np.empty(0, dtype=np.int64),
         centroids=np.empty((0, 1)),
     )
-    encodings = np.array(PLACES, dtype=np.float32)[:, None]
+    encodings = np.array(places, dtype=np.float32)[:, None]
     now = np.array(after or owners)
     looks = [[faces[look] for look in looks_of(encodings[faces], 0.5)] for faces in members(now)]
     return questions(encodings, np.array(clusters), now, before, looks)
@@ -67,9 +68,11 @@ def test_a_face_nearer_to_its_own_person_is_not_asked_about() -> None:
 
 
 def test_a_look_counts_without_the_face_itself() -> None:
-    # Ann's look of 1.05 alone is no reason to leave 1.05 with her.
-    (question,) = asked([ANN, ANN, BOB, BOB, BOB, ANN])
-    assert question.face == 5
+    # Ann's other face is 1.05 away, the mean of both 0.525, and Bob 0.7.
+    places = [0.0, 1.05, 1.75, 1.75, 1.75]
+    (question,) = asked([ANN, ANN, BOB, BOB, BOB], [-1, 0, 0, 0, 0], places=places)
+    assert question[:3] == (1, ANN, BOB)
+    assert abs(question.distance - 0.7) < 1e-6
 
 
 def test_what_the_user_said_is_not_asked_again() -> None:

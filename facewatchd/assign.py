@@ -88,6 +88,14 @@ class Looks:
         self._looks.append(look)
         self._write(row, look)
 
+    def take_out(self, look_id: int) -> None:
+        """Leave a look out from now on; KeyError if it is unknown."""
+        row, last = self._rows.pop(look_id), len(self._looks) - 1
+        if row != last:
+            self._write(row, self._looks[last])
+            self._rows[self._looks[last].id] = row
+        del self._looks[last]
+
     def add(self, look_id: int, encoding: Encoding) -> Look:
         """Let a face join a look and return the look as it is now; KeyError if it is unknown."""
         old = self[look_id]

@@ -72,9 +72,24 @@ class Client:
         """
         self._ask(dict, "POST", _url("/v1/scan", accept=accept))
 
-    def recluster(self) -> None:
-        """Have everything clustered anew; returns before it is done."""
-        self._ask(dict, "POST", "/v1/recluster")
+    def recluster(self, *, dry_run: bool = False) -> None:
+        """Have everything clustered anew; returns before it is done.
+
+        With ``dry_run`` nothing is changed, and a plan waits at the end.
+        """
+        self._ask(dict, "POST", _url("/v1/recluster", dry_run=dry_run or None))
+
+    def plan(self) -> dict[str, Any]:
+        """Return the plan that waits; NotFoundError if there is none."""
+        return self._ask(dict, "GET", "/v1/plan")
+
+    def apply_plan(self, plan: str | None = None) -> dict[str, Any]:
+        """Have the plan that waits done; NotFoundError if it is not ``plan`` (an id)."""
+        return self._ask(dict, "POST", _url("/v1/plan/apply", plan=plan))
+
+    def drop_plan(self, plan: str | None = None) -> dict[str, Any]:
+        """Have the plan that waits forgotten; NotFoundError likewise."""
+        return self._ask(dict, "POST", _url("/v1/plan/drop", plan=plan))
 
     def estimate(self, engine: str) -> None:
         """Have measured what ``engine`` would take; returns before it is."""
@@ -138,6 +153,28 @@ class Client:
         """Return up to ``limit`` decisions from number ``first`` on, the newest first."""
         return self._ask(list, "GET", _url("/v1/decisions", limit=limit, first=first))
 
+    # -- what the daemon asks
+
+    def suggestions(self, limit: int = 100) -> list[dict[str, Any]]:
+        """Return up to ``limit`` pairs who may be one person, worth most first."""
+        return self._ask(list, "GET", _url("/v1/suggestions", limit=limit))
+
+    def suggestion(self, number: int) -> dict[str, Any]:
+        """Return the pair that was shown with ``number``; NotFoundError if none was."""
+        return self._ask(dict, "GET", _url("/v1/suggestion", number=number))
+
+    def questions(self, limit: int = 100) -> dict[str, Any]:
+        """Return up to ``limit`` questions about faces, and how many there are."""
+        return self._ask(dict, "GET", _url("/v1/questions", limit=limit))
+
+    def calibrate(self) -> dict[str, Any]:
+        """Return what other thresholds would do."""
+        return self._ask(dict, "GET", "/v1/calibrate")
+
+    def picture(self, face: int, side: int = 512, form: str = "jpeg") -> bytes:
+        """Return a face with some margin, as a square picture: jpeg, png or ppm."""
+        return self._body("GET", _url("/v1/face/picture", face=face, side=side, form=form))
+
     def say(
         self,
         what: str,
@@ -149,11 +186,34 @@ class Client:
         """
         return self._ask(dict, "POST", _url(f"/v1/{what}", **wish))
 
+    def back_up(self, path: bytes, *, force: bool = False) -> None:
+        """Have the store copied to ``path``; the status tells the end of it."""
+        word = "&force=true" if force else ""
+        self._ask(dict, "POST", f"/v1/backup?path={quote(path, safe='/')}{word}")
+
+    def forgettable(self, **what: str | bytes | int) -> dict[str, Any]:
+        """Return how much would be forgotten: of a ``person``, a ``photo`` (path) or a ``face``."""
+        return self._ask(dict, "GET", _url("/v1/forget", **what))
+
+    def forget(self, **what: str | bytes | int) -> dict[str, Any]:
+        """Forget it for good, and return how much that was; `traces` tells the end of it."""
+        return self._ask(dict, "POST", _url("/v1/forget", **what))
+
+    def traces(self) -> dict[str, Any]:
+        """Return whether all traces of what was forgotten are gone, and what stays."""
+        return self._ask(dict, "GET", "/v1/forget/traces")
+
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI description of the API."""
         return self._ask(dict, "GET", "/v1/openapi.json")
 
     def _ask(self, kind: type[_T], method: str, url: str) -> _T:
+        content = _content(url, self._body(method, url))
+        if not isinstance(content, kind):
+            raise _nonsense(url)
+        return content
+
+    def _body(self, method: str, url: str) -> bytes:
         with closing(_Connection(self._path, self._seconds)) as connection:
             try:
                 connection.request(method, url, headers={_HEADER: _VERSION})
@@ -162,12 +222,9 @@ class Client:
             except (OSError, HTTPException) as error:
                 raise _unanswered(self._path, self._seconds, error) from error
         _check_version(response)
-        content = _content(url, body)
         if response.status >= HTTPStatus.BAD_REQUEST:
-            raise _told(content["error"])
-        if not isinstance(content, kind):
-            raise _nonsense(url)
-        return content
+            raise _told(_content(url, body)["error"])
+        return body
 
 
 class _Connection(HTTPConnection):
@@ -198,7 +255,7 @@ def _texts(value: object) -> list[str]:
             return [quote(value, safe="/")]
         case list() if all(isinstance(each, str) for each in value):
             return [quote(os.fsencode(each), safe="") for each in value]
-        case list() | tuple():
+        case list() | tuple() | range():
             return [",".join(map(str, value))]
         case _:
             return [quote(os.fsencode(str(value)), safe=",")]

@@ -124,6 +124,7 @@ class Recluster(_Section):
 
     interval: Duration = 24 * 3600
     new_faces: int = Field(default=200, ge=1)
+    max_churn: float = Field(default=0.05, ge=0, le=1)
     clusterer: str = "recipe"
     eps: float | None = Field(default=None, gt=0, lt=2)
     merge: float | None = Field(default=None, gt=0, lt=2)
@@ -250,6 +251,11 @@ class Settings(_Section):
                     raise ValueError(
                         f"root {path} lies in {name} {folder}: choose another folder for {name}"
                     )
+            copies = self.backups.folder
+            if copies is not None and copies.is_relative_to(path):
+                raise ValueError(
+                    f"backups.folder {copies} lies in root {path}: choose another folder"
+                )
         return self
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import gc
 import json
 import logging
@@ -20,13 +19,15 @@ import click
 
 from facewatchd import __version__, config
 from facewatchd.api import ApiServer
-from facewatchd.errors import FacewatchError, StartError
-from facewatchd.mounts import is_network
+from facewatchd.errors import FacewatchError
 from facewatchd.pipeline import Control, Pipeline, SystemClock
+from facewatchd.pipeline.recovering import recover
 from facewatchd.service import Service, setup_logging
+from facewatchd.store.lock import locked
+from facewatchd.store.sound import damage_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from facewatchd.config import Settings
 
@@ -85,7 +86,9 @@ def run(settings: Settings, stops: Callable[[Pipeline], list[int]]) -> None:
     """
     service = Service()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_locked_state(settings))
+        stack.enter_context(locked(settings.state))
+        recover(settings)
+        stack.enter_context(damage_errors(settings.database))
         pipeline = Pipeline(settings, SystemClock(), service.watchdog)
         stack.callback(pipeline.close)
         stop = stops(pipeline)
@@ -183,37 +186,6 @@ def _stop_on_signals(pipeline: Pipeline) -> list[int]:
     signal.signal(signal.SIGTERM, note)
     signal.signal(signal.SIGINT, note)
     return received
-
-
-@contextlib.contextmanager
-def _locked_state(settings: Settings) -> Iterator[None]:
-    """Make the state folder and hold its lock, so that no second daemon works on it."""
-    state = settings.state
-    try:
-        state.mkdir(parents=True, exist_ok=True)
-        state.chmod(0o700)
-        lock = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StartError(
-            f"The state folder {state} cannot be used: {error.strerror}.",
-            "Name another one (state), or let facewatchd's user write there.",
-        ) from error
-    try:
-        if is_network(state):
-            raise StartError(
-                f"The state folder {state} lies on a network or FUSE file system.",
-                "Name one on a local disk (state): the store needs memory shared on one machine.",
-            )
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StartError(
-                f"Another facewatchd works on the state folder {state}.",
-                "Stop that one, or give this one a state folder of its own (state).",
-            ) from error
-        yield
-    finally:
-        os.close(lock)
 
 
 def _write_status(settings: Settings, control: Control) -> dict[str, Any]:

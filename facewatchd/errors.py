@@ -45,6 +45,10 @@ class StartError(FacewatchError):
     exit_code = Exit.CONFIG
 
 
+class LockedError(StartError):
+    """Another program works on the state folder."""
+
+
 class StoreError(FacewatchError):
     """The store cannot be opened or trusted."""
 

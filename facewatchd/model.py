@@ -304,18 +304,27 @@ class EncodeFaces:
     boxes: tuple[Box, ...]
 
 
+class PictureForm(StrEnum):
+    """How a picture of a face is written; PPM (P6) is read without a library."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    PPM = "ppm"
+
+
 @dataclass(frozen=True, slots=True)
 class CropFace:
     """Cut a face, with some margin, out of the photo ``hash``; answered by Cropped or PhotoFailed.
 
     ``box`` is in the upright pixels of the file ``stat``; PhotoChanged when the file is another by
-    now.  The JPEG is square and has at most ``side`` pixels a side.
+    now.  The picture is square, has at most ``side`` pixels a side, and is written as ``form``.
     """
 
     stat: FileStat
     hash: bytes
     box: Box
     side: int
+    form: PictureForm = PictureForm.JPEG
 
 
 Task = DatePhotos | ReadPhoto | ReadAgain | EncodeFaces | CropFace
@@ -409,9 +418,9 @@ class PhotoChanged:
 
 @dataclass(frozen=True, slots=True)
 class Cropped:
-    """A face as a square JPEG."""
+    """A face as a square picture, in the form that was asked for."""
 
-    jpeg: bytes
+    picture: bytes
 
 
 @dataclass(frozen=True, slots=True)

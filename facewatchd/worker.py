@@ -10,30 +10,25 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import math
 import os
 import resource
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from facewatchd import checked, plugins
 from facewatchd.decode import HASH_SIZE, Photo, capture_date, open_photo, read_capture_date
-from facewatchd.engines.placed import placed, spared
-from facewatchd.engines.quality import quality
+from facewatchd.encode import Engine, faces, faces_at, told_upright
 from facewatchd.errors import PhotoError, PluginError, UnsupportedError
 from facewatchd.model import (
     Answer,
-    Box,
     CropFace,
     Cropped,
     Dated,
     DatePhotos,
-    Detection,
     EncodeFaces,
-    Face,
     FacesEncoded,
     FileStat,
     Hashed,
@@ -52,14 +47,11 @@ from facewatchd.model import (
     Told,
     WorkerSettings,
 )
-from facewatchd.orientation import UPRIGHT, lies, turned
-from facewatchd.overlap import match
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
-    from facewatchd.decode import Picture
     from facewatchd.model import Task
 
 _MIB = 1 << 20
@@ -71,13 +63,6 @@ _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}  # ELOOP: a syml
 
 class _ChangedError(Exception):
     """The file is not, or no longer, what the scan saw."""
-
-
-class Engine(NamedTuple):
-    """A detector and an encoder that are loaded; two engines may share their detector."""
-
-    detector: plugins.Detector
-    encoder: plugins.Encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +113,10 @@ class Worker:
         if task.alone:
             told, engines = replace(told, always=()), engines[:1]
         picture = photo.picture(self.settings.setup.longest_side)
-        faces, *others = self._faces(picture, engines, _turned(told, picture, orientation))
+        found, *others = faces(picture, engines, told_upright(told, picture, orientation))
         return PhotoRead(
             content,
-            PhotoResult(hash_, picture.width, picture.height, captured, faces, orientation),
+            PhotoResult(hash_, picture.width, picture.height, captured, found, orientation),
             others[0] if others else None,
         )
 
@@ -150,10 +135,10 @@ class Worker:
             hash_, orientation = task.hash, 1
         captured = capture_date(taken, task.stat.path, task.stat.mtime_ns / 1e9, now=time.time())
         picture = photo.picture(self.settings.setup.longest_side)
-        told = _turned(task.told, picture, orientation)
-        [faces] = self._faces(picture, self.engines[-1:], told)
+        told = told_upright(task.told, picture, orientation)
+        [found] = faces(picture, self.engines[-1:], told)
         return PhotoReadAgain(
-            PhotoResult(hash_, picture.width, picture.height, captured, faces, orientation)
+            PhotoResult(hash_, picture.width, picture.height, captured, found, orientation)
         )
 
     def _told(self, hashed: Hashed) -> Told | None:
@@ -162,49 +147,25 @@ class Worker:
         told: Told | None = self.connection.recv()
         return told
 
-    def _faces(
-        self, picture: Picture, engines: tuple[Engine, ...], told: Told
-    ) -> list[tuple[Face, ...]]:
-        """Return the faces that each of ``engines`` finds; a shared detector looks once.
-
-        ``told`` is in the pixels of the upright original.
-        """
-        found = {id(each.detector): each.detector for each in engines}
-        never = [_in_decoded(box, picture) for box in told.never if _shows(picture, box)]
-        seen = {
-            key: spared(checked.detections(one, picture.pixels), never)
-            for key, one in found.items()
-        }
-        return [
-            _encoded(picture, seen[id(each.detector)], told.always, each.encoder)
-            for each in engines
-        ]
-
     def _encode(self, task: EncodeFaces) -> Answer:
         data = _bytes(task.stat, self.settings.file_mb)
         picture = Photo(data, self.settings.megapixels).picture(self.settings.setup.longest_side)
-        for box in task.boxes:
-            if not _shows(picture, box):
-                raise PhotoError(
-                    f"The box {','.join(map(str, box))} is not in the photo, which has"
-                    f" {picture.width} x {picture.height} pixels.",
-                    "Undo the decision, and give a box that is.",
-                )
-        engine = self.engines[0]
-        lacks_points = engine.encoder.needs_points
-        found = checked.detections(engine.detector, picture.pixels) if lacks_points else []
-        return FacesEncoded(tuple(_encoded_at(picture, task.boxes, found, engine.encoder)))
+        return FacesEncoded(faces_at(picture, task.boxes, self.engines[0]))
 
     def _crop(self, task: CropFace) -> Answer:
         data = _bytes(task.stat, self.settings.file_mb)
-        return Cropped(Photo(data, self.settings.megapixels).square(task.box, task.side))
+        photo = Photo(data, self.settings.megapixels)
+        return Cropped(photo.square(task.box, task.side, task.form))
 
 
-def main(connection: Connection[Any, Any]) -> None:
-    """Serve the pool at the other end of ``connection`` until it closes it."""
+def main(connection: Connection[Any, Any], only: str = "") -> None:
+    """Serve the pool at the other end of ``connection`` until it closes it.
+
+    With ``only`` "crops" no engine is loaded, and faces are cut out of known photos, no more.
+    """
     settings: WorkerSettings = connection.recv()
     try:
-        engines = load(settings)
+        engines = () if only == "crops" else load(settings)
     except PluginError as error:
         connection.send(NotReady(error.title, error.remedy))
         return
@@ -230,39 +191,6 @@ def load(settings: WorkerSettings) -> tuple[Engine, ...]:
             detectors[detector] = checked.detector(detector, settings.setup)
         engines.append(Engine(detectors[detector], checked.encoder(encoder, settings.setup)))
     return tuple(engines)
-
-
-def _encoded(
-    picture: Picture, found: list[Detection], always: Sequence[Box], encoder: plugins.Encoder
-) -> tuple[Face, ...]:
-    """Return the faces that were ``found``, and those at the boxes where ``always`` one is."""
-    pixels = picture.pixels
-    encodings = checked.encodings(encoder, pixels, found)
-    faces = [
-        Face(_in_original(each.box, picture), quality(pixels, each), encoding)
-        for each, encoding in zip(found, encodings, strict=True)
-    ]
-    there = match(always, [face.box for face in faces]).values()
-    lacking = [
-        box for number, box in enumerate(always) if number not in there and _shows(picture, box)
-    ]
-    faces += _encoded_at(picture, lacking, found, encoder)
-    return tuple(sorted(faces, key=lambda face: face.box))
-
-
-def _encoded_at(
-    picture: Picture, boxes: Sequence[Box], found: list[Detection], encoder: plugins.Encoder
-) -> list[Face]:
-    """Return the faces at ``boxes`` of the original, of which none was ``found``."""
-    if not boxes:
-        return []
-    places = [_in_decoded(box, picture) for box in boxes]
-    faces = [placed(place, found, points=encoder.needs_points) for place in places]
-    encodings = checked.encodings(encoder, picture.pixels, faces)
-    return [
-        Face(box, quality(picture.pixels, Detection(place, 1.0)), encoding)
-        for box, place, encoding in zip(boxes, places, encodings, strict=True)
-    ]
 
 
 def _refusal(error: PhotoError | PluginError) -> PhotoFailed | PhotoUnsupported:
@@ -309,37 +237,6 @@ def _check_size(size: int, file_mb: float) -> None:
             f"The file has {size / 1e6:,.0f} MB; the limit is {file_mb:,g} (limits.file_mb).",
             "Raise limits.file_mb if it is a real photo.",
         )
-
-
-def _in_original(box: Box, picture: Picture) -> Box:
-    left, top, right, bottom = (round(edge * picture.scale) for edge in box)
-    return Box(left, top, min(right, picture.width), min(bottom, picture.height))
-
-
-def _in_decoded(box: Box, picture: Picture) -> Box:
-    """Return where a box of the original, of which the picture shows something, is decoded."""
-    height, width = picture.pixels.shape[:2]
-    left, top = int(box.left / picture.scale), int(box.top / picture.scale)
-    right, bottom = math.ceil(box.right / picture.scale), math.ceil(box.bottom / picture.scale)
-    left, top = min(max(0, left), width - 1), min(max(0, top), height - 1)
-    return Box(left, top, max(left + 1, min(right, width)), max(top + 1, min(bottom, height)))
-
-
-def _shows(picture: Picture, box: Box) -> bool:
-    """Whether anything of a box of the original lies in the picture."""
-    left, top = max(0, box.left), max(0, box.top)
-    return left < min(box.right, picture.width) and top < min(box.bottom, picture.height)
-
-
-def _turned(told: Told, picture: Picture, orientation: int) -> Told:
-    """Return ``told`` in the pixels of the upright original, not in those that are stored."""
-    size = (picture.width, picture.height)
-    stored = size[::-1] if lies(orientation) else size
-
-    def upright(boxes: tuple[Box, ...]) -> tuple[Box, ...]:
-        return tuple(turned(box, stored, UPRIGHT, orientation) for box in boxes)
-
-    return Told(upright(told.always), upright(told.never))
 
 
 def _limit_memory(megabytes: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import parse_qs
 
 from facewatchd.errors import ApiError
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from facewatchd.api.shapes import Schema
     from facewatchd.decisions import Decision
+    from facewatchd.model import PictureForm
+    from facewatchd.pipeline.advising import Advising
+    from facewatchd.pipeline.forgetting import What
     from facewatchd.pipeline.saying import Saying
     from facewatchd.pipeline.telling import Telling
 
@@ -61,8 +64,24 @@ class Control(Protocol):
         """
         ...
 
-    def recluster(self) -> None:
-        """Ask for a re-clustering."""
+    def recluster(self, *, dry: bool) -> None:
+        """Ask for a re-clustering, whose plan waits in any case if it is ``dry``."""
+        ...
+
+    def plan(self) -> dict[str, Any]:
+        """Return the plan that waits; NotFoundError if there is none."""
+        ...
+
+    def apply_plan(self, plan: str | None) -> dict[str, Any]:
+        """Do what the plan that waits says; NotFoundError if it is not ``plan`` (id)."""
+        ...
+
+    def drop_plan(self, plan: str | None) -> None:
+        """Forget the plan that waits; NotFoundError likewise."""
+        ...
+
+    def back_up(self, path: bytes, *, force: bool) -> None:
+        """Begin to copy the store to ``path``; BackupError if that is no place for it."""
         ...
 
     def estimate(self, engine: str) -> None:
@@ -91,6 +110,31 @@ class Control(Protocol):
 
     def say(self, wish: Callable[[Saying], Decision]) -> dict[str, Any]:
         """Take a decision and return it; DecisionError or NotFoundError if it makes no sense."""
+        ...
+
+    def forgettable(self, what: What) -> dict[str, Any]:
+        """Return how much would be forgotten; NotFoundError for what is not there."""
+        ...
+
+    def forget(self, what: What) -> dict[str, Any]:
+        """Forget it for good, and return how much that was; its traces go after that."""
+        ...
+
+    def traces(self) -> dict[str, Any]:
+        """Return whether all traces of what was forgotten are gone, and what stays."""
+        ...
+
+    def calibrated(self) -> dict[str, Any]:
+        """Return what other thresholds would do."""
+        ...
+
+    def picture(self, face: int, side: int, form: PictureForm) -> bytes:
+        """Return a face cut out of its photo; NotFoundError or ApiError if that cannot be."""
+        ...
+
+    @property
+    def advising(self) -> Advising:
+        """What users are asked."""
         ...
 
     @property
@@ -185,6 +229,13 @@ class Query:
         return self._values.get(name, [None])[-1]
 
 
+class File(NamedTuple):
+    """An answer that is not JSON."""
+
+    data: bytes
+    media_type: str
+
+
 @dataclass(frozen=True, slots=True)
 class ApiRoute:
     """One thing that can be asked; ``answer`` runs in a thread of its own."""
@@ -195,3 +246,8 @@ class ApiRoute:
     result: Schema
     answer: Callable[[Control, Query], Any]
     parameters: dict[str, Schema]
+
+    @property
+    def media_type(self) -> str:
+        """What the answer is: JSON, unless its schema says that it is a file."""
+        return str(self.result.get("contentMediaType", "application/json"))

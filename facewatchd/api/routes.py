@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from facewatchd.api.asking import ASKING_ROUTES
+from facewatchd.api.backup import BACKUP_ROUTES
+from facewatchd.api.forgetting import FORGETTING_ROUTES
+from facewatchd.api.planning import PLANNING_ROUTES
 from facewatchd.api.query import ApiRoute, Control, Query
 from facewatchd.api.saying import SAYING_ROUTES
 from facewatchd.api.shapes import (
@@ -27,11 +31,6 @@ API_VERSION = "1"
 
 def _scan(control: Control, query: Query) -> dict[str, Any]:
     control.scan(query.path_or_none("accept"))
-    return {}
-
-
-def _recluster(control: Control, _: Query) -> dict[str, Any]:
-    control.recluster()
     return {}
 
 
@@ -77,7 +76,7 @@ ROUTES = (
              lambda control, query: control.why(query.path()), {"path": TEXT}),
     ApiRoute("POST", "/v1/scan", "Walk over every root now, or accept what one has lost", shape(),
              _scan, {"accept": {"type": "string", "default": ""}}),
-    ApiRoute("POST", "/v1/recluster", "Cluster everything anew now", shape(), _recluster, {}),
+    *PLANNING_ROUTES,
     ApiRoute("POST", "/v1/engine/estimate", "Measure what another engine would take", shape(),
              _estimate, {"engine": TEXT}),
     ApiRoute("GET", "/v1/engine/estimate", "What another engine would take", ESTIMATE,
@@ -90,6 +89,9 @@ ROUTES = (
                           "default": ""}}),
     ApiRoute("POST", "/v1/engine/abort", "Drop the switch and what it found", shape(), _abort, {}),
     *SAYING_ROUTES,
+    *ASKING_ROUTES,
+    *BACKUP_ROUTES,
+    *FORGETTING_ROUTES,
     ApiRoute("GET", "/v1/openapi.json", "This description", {"type": "object"},
              lambda *_: openapi(), {}),
 )  # fmt: skip
@@ -108,7 +110,7 @@ def openapi() -> dict[str, Any]:
             "responses": {
                 "200": {
                     "description": route.summary,
-                    "content": {"application/json": {"schema": route.result}},
+                    "content": {route.media_type: {"schema": route.result}},
                 },
                 "default": {
                     "description": "What failed, and the next step",

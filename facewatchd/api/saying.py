@@ -44,7 +44,18 @@ def _say(
     return ApiRoute("POST", route, summary, DECISION, answer, parameters)
 
 
+def _check_open(saying: Saying, query: Query) -> None:
+    if query.text_or_none("since") is not None:
+        saying.check_open(query.numbers("faces"), query.number("since"))
+
+
+def _reject(saying: Saying, query: Query) -> Decision:
+    _check_open(saying, query)
+    return saying.reject(query.numbers("faces"), query.text_or_none("person"))
+
+
 def _assign(saying: Saying, query: Query) -> Decision:
+    _check_open(saying, query)
     new = query.text_or_none("new")
     if new is not None:
         return saying.assign_new(query.numbers("faces"), new, another=query.truth("another"))
@@ -55,6 +66,7 @@ def _ignore(saying: Saying, query: Query) -> Decision:
     below = query.text_or_none("unnamed_below")
     if below is not None:
         return saying.ignore_unnamed(query.number("unnamed_below"))
+    _check_open(saying, query)
     return saying.ignore(query.numbers("faces"))
 
 
@@ -100,13 +112,11 @@ SAYING_ROUTES = (
          lambda saying, query: saying.cover(query.text("person"), query.number("face")),
          person=TEXT, face=INT),
     _say("/v1/faces/assign", "Say who faces are: a person, or somebody new by a name", _assign,
-         faces=_FACES, person=_MAYBE, new=_MAYBE, another=_FLAG),
+         faces=_FACES, person=_MAYBE, new=_MAYBE, another=_FLAG, since=_MAYBE),
     _say("/v1/faces/reject", "Say who faces are not; without a person: not whom they are with",
-         lambda saying, query: saying.reject(
-             query.numbers("faces"), query.text_or_none("person")),
-         faces=_FACES, person=_MAYBE),
+         _reject, faces=_FACES, person=_MAYBE, since=_MAYBE),
     _say("/v1/faces/ignore", "Say that faces are nobody's, or all of small unnamed people", _ignore,
-         faces={**_FACES, "default": ""}, unnamed_below={**INT, "default": 0}),
+         faces={**_FACES, "default": ""}, unnamed_below={**INT, "default": 0}, since=_MAYBE),
     _say("/v1/faces/add", "Say that a person is in a photo, at a box or without one", _add_face,
          path=TEXT, person=TEXT, box=_MAYBE),
     _say("/v1/undo", "Take back a decision, by default the last one",

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from facewatchd import __version__
-from facewatchd.api.query import ApiRoute, Control, Query
+from facewatchd.api.query import ApiRoute, Control, File, Query
 from facewatchd.api.routes import API_VERSION, ROUTES
 from facewatchd.errors import (
     ApiError,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 HEADER = "Facewatchd-Api"
 _LONGEST_SOCKET_PATH = 107  # sun_path of unix(7), less its final NUL
+_LONGEST_REQUEST = 1 << 22  # bytes: a command line of Linux, 2 MiB, full of faces
 _BACKLOG = 64
 _GRACE = 5  # seconds that an answer under way may take when the daemon stops
 _LEAVES_WITHIN = 2.0  # seconds after that
@@ -55,11 +56,14 @@ def _problem(status: int, title: str, remedy: str, code: int = Exit.FAILED) -> _
     return _Json({"error": {"title": title, "remedy": remedy, "exit_code": int(code)}}, status)
 
 
-def _answer(control: Control, route: ApiRoute, request: Request) -> _Json:
+def _answer(control: Control, route: ApiRoute, request: Request) -> Response:
     """Answer one request; every error becomes JSON here."""
     try:
         _check_version(request)
-        return _Json(route.answer(control, Query(request.scope["query_string"])))
+        content = route.answer(control, Query(request.scope["query_string"]))
+        if isinstance(content, File):
+            return Response(content.data, media_type=content.media_type)
+        return _Json(content)
     except FacewatchError as error:
         status = 404 if isinstance(error, NotFoundError) else 400
         if not isinstance(error, NotFoundError | ApiError | BackupError | DecisionError):
@@ -144,6 +148,7 @@ class ApiServer:
                 app(control),
                 loop="asyncio",
                 http="h11",
+                h11_max_incomplete_event_size=_LONGEST_REQUEST,
                 ws="none",
                 lifespan="off",
                 log_config=None,

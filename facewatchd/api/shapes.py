@@ -63,6 +63,7 @@ _RECLUSTER = shape(
     last_seconds=maybe(NUMBER),
     next=maybe(NUMBER),
     new_faces=INT,
+    plan=maybe(shape(id=TEXT, made=NUMBER, churn=NUMBER, moves=INT)),
 )
 _SWITCH = shape(
     to=TEXT,
@@ -119,6 +120,12 @@ STATUS = shape(
     seconds_left=maybe(NUMBER),
     workers=INT,
     output=shape(path=TEXT, links=INT, conflicts=list_of(TEXT), error=maybe(TEXT)),
+    first=maybe(
+        shape(people=list_of(shape(person=TEXT, folder=maybe(TEXT), faces=INT)), share=NUMBER)
+    ),
+    questions=shape(faces=INT),
+    backup=shape(last=maybe(NUMBER), path=maybe(TEXT), error=maybe(TEXT), running=TRUTH),
+    lost=maybe(TEXT),
     errors=list_of(FAILED),
 )
 PERSON = shape(
@@ -174,8 +181,43 @@ DECISION = shape(
     photos=INT,
     of=maybe(INT),
     inert=maybe(TEXT),
+    over=maybe(INT),
 )
 DOUBTFUL = shape(face=INT, photo=TEXT, box=_BOX, quality=NUMBER, candidates=_CANDIDATES)
+_SOMEBODY = shape(person=TEXT, name=maybe(TEXT), folder=maybe(TEXT), faces=INT, face=maybe(INT))
+SUGGESTED = shape(number=INT, person=_SOMEBODY, other=_SOMEBODY)
+SUGGESTION = shape(
+    number=INT, person=_SOMEBODY, other=_SOMEBODY, similarity=NUMBER, settles=INT, chance=NUMBER
+)
+_QUESTION = shape(
+    faces=list_of(shape(face=INT, photo=maybe(TEXT), box=_BOX)),
+    person=maybe(_SOMEBODY),
+    candidates=list_of(
+        shape(
+            person=TEXT,
+            name=maybe(TEXT),
+            folder=maybe(TEXT),
+            faces=INT,
+            face=maybe(INT),
+            similarity=NUMBER,
+        )
+    ),
+    similarity=NUMBER,
+    margin=maybe(NUMBER),
+)
+QUESTIONS = shape(decision=INT, waiting=INT, faces=INT, questions=list_of(_QUESTION))
+_SHARE = shape(hits=INT, of=INT, share=maybe(NUMBER), low=NUMBER, high=NUMBER)
+CALIBRATION = shape(
+    threshold=NUMBER,
+    confirmed=INT,
+    needed=INT,
+    rows=list_of(
+        shape(similarity=NUMBER, given=_SHARE, wrong=_SHARE, strangers=_SHARE, joined=_SHARE)
+    ),
+    aside=list_of(shape(faces=list_of(INT), similarity=NUMBER)),
+    proposal=maybe(NUMBER),
+    why=TEXT,
+)
 PHOTO = shape(photo=TEXT, path=TEXT, captured=NUMBER)
 _FOUND_FACE = shape(
     face=INT,

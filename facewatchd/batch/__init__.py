@@ -16,6 +16,7 @@ from facewatchd.batch import bench
 from facewatchd.batch.demo import Place, show_off
 from facewatchd.batch.findings import tell
 from facewatchd.batch.models import models
+from facewatchd.batch.restore import restore
 from facewatchd.client import Client
 from facewatchd.doctor import examination
 from facewatchd.doctor.finding import Finding
@@ -56,6 +57,7 @@ def doctor(path: Path | None, *, as_json: bool) -> None:
 
 
 main.add_command(models)
+main.add_command(restore)
 
 
 @main.command()

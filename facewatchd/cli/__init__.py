@@ -9,19 +9,25 @@ from pathlib import Path
 import click
 
 from facewatchd import __version__
-from facewatchd.cli.ask import doubtful, errors, find, status, why
+from facewatchd.cli.ask import errors, find, status, why
+from facewatchd.cli.backup import backup, restore
 from facewatchd.cli.batch import bench, demo, doctor
 from facewatchd.cli.bugreport import bugreport
+from facewatchd.cli.calibrate import calibrate
 from facewatchd.cli.completion import completion
 from facewatchd.cli.decisions import ignore, log, undo
+from facewatchd.cli.doubtful import doubtful
 from facewatchd.cli.engine import engine
 from facewatchd.cli.export import export
 from facewatchd.cli.face import face
+from facewatchd.cli.forget import forget
 from facewatchd.cli.groups import Telling
 from facewatchd.cli.models import models
 from facewatchd.cli.people import people
 from facewatchd.cli.photos import photos
 from facewatchd.cli.place import where
+from facewatchd.cli.plan import plan
+from facewatchd.cli.suggestions import suggestions
 from facewatchd.cli.wishes import recluster, retry, scan
 
 _path = click.Path(path_type=Path)
@@ -45,6 +51,8 @@ for _command in (
     people,
     face,
     doubtful,
+    suggestions,
+    calibrate,
     photos,
     export,
     find,
@@ -53,9 +61,13 @@ for _command in (
     log,
     undo,
     ignore,
+    forget,
     scan,
     retry,
     recluster,
+    plan,
+    backup,
+    restore,
     engine,
     models,
     demo,

@@ -52,17 +52,6 @@ def status(place: Where, *, as_json: bool, watch: bool) -> None:
 @json_option
 @limit_option
 @click.pass_obj
-def doubtful(place: Where, *, as_json: bool, limit: int) -> None:
-    """List faces that no person was near enough to, with whom they may be."""
-    client = place.client()
-    answer = client.doubtful(limit)
-    show(answer, lambda a: render.show_grid(render.doubtful_grid(a)), as_json=as_json)
-
-
-@click.command()
-@json_option
-@limit_option
-@click.pass_obj
 def errors(place: Where, *, as_json: bool, limit: int) -> None:
     """List files that could not be read, with the reason."""
     client = place.client()

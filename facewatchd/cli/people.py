@@ -70,7 +70,7 @@ def name(
     if name is not None and not name.strip():
         raise click.UsageError("The NAME is empty; --none takes a name away.")
     decision = place.client().say("people/name", person=person, name=name, another=another)
-    show_decision(decision, as_json=as_json)
+    show_decision(decision, person, as_json=as_json)
 
 
 @people.command()
@@ -116,7 +116,7 @@ def apart(place: Where, *, person: str, other: str, as_json: bool) -> None:
 @click.pass_obj
 def hide(place: Where, *, person: str, as_json: bool) -> None:
     """Show PERSON nowhere, who goes on collecting faces."""
-    show_decision(place.client().say("people/hide", person=person), as_json=as_json)
+    show_decision(place.client().say("people/hide", person=person), person, as_json=as_json)
 
 
 @people.command()
@@ -125,7 +125,7 @@ def hide(place: Where, *, person: str, as_json: bool) -> None:
 @click.pass_obj
 def unhide(place: Where, *, person: str, as_json: bool) -> None:
     """Show PERSON again."""
-    show_decision(place.client().say("people/unhide", person=person), as_json=as_json)
+    show_decision(place.client().say("people/unhide", person=person), person, as_json=as_json)
 
 
 @people.command()
@@ -136,7 +136,7 @@ def unhide(place: Where, *, person: str, as_json: bool) -> None:
 def cover(place: Where, *, person: str, face: int, as_json: bool) -> None:
     """Make FACE the cover of PERSON."""
     decision = place.client().say("people/cover", person=person, face=face)
-    show_decision(decision, as_json=as_json)
+    show_decision(decision, person, as_json=as_json)
 
 
 @people.command()
@@ -145,7 +145,7 @@ def cover(place: Where, *, person: str, face: int, as_json: bool) -> None:
 @click.pass_obj
 def confirm(place: Where, *, person: str, as_json: bool) -> None:
     """Say that all faces that are with PERSON now are rightly there."""
-    show_decision(place.client().say("people/confirm", person=person), as_json=as_json)
+    show_decision(place.client().say("people/confirm", person=person), person, as_json=as_json)
 
 
 def _asked_name(client: Client, person: str, other: str) -> str | None:

@@ -32,11 +32,12 @@ def show(answer: Any, words: Callable[[Any], None], *, as_json: bool) -> None:
         words(answer)
 
 
-def show_decision(decision: dict[str, Any], *, as_json: bool) -> None:
-    """Say what was decided, and how it is taken back."""
-    show(decision, _say, as_json=as_json)
-
-
-def _say(decision: dict[str, Any]) -> None:
-    click.echo(render.printable(f"{render.decision_words(decision)}."))
-    click.echo(f"  Take it back with: facewatchctl undo {decision['number']}")
+def show_decision(decision: dict[str, Any], who: str | None = None, *, as_json: bool) -> None:
+    """Say what was decided, of ``who`` as typed by the user, and how it is taken back."""
+    if as_json:
+        click.echo(json.dumps(decision, indent=2))
+    else:
+        click.echo(render.printable(f"{render.decision_words(decision, who)}."))
+        if decision["over"] is not None:
+            click.echo(f"  It is newer than decision {decision['over']}, and counts.")
+        click.echo(f"  Take it back with: facewatchctl undo {decision['number']}")

@@ -10,6 +10,8 @@ import click
 
 from facewatchd import render
 from facewatchd.cli.names import by_any_name
+from facewatchd.cli.plan import put_plan
+from facewatchd.cli.showing import json_option, show
 from facewatchd.errors import ApiError
 
 if TYPE_CHECKING:
@@ -51,12 +53,20 @@ def scan(place: Where, *, accept: bytes | None) -> None:
 
 @click.command()
 @click.option("--wait", is_flag=True, help="Return when it is done, and say what came out.")
+@click.option("--dry-run", is_flag=True, help="Change nothing: show what would change, as a plan.")
+@json_option
 @click.pass_obj
-def recluster(place: Where, *, wait: bool) -> None:
+def recluster(place: Where, *, wait: bool, dry_run: bool, as_json: bool) -> None:
     """Cluster all faces anew now."""
+    if as_json and not dry_run:
+        raise click.UsageError("--json goes with --dry-run.")
     client = place.client()
     before = client.status()["recluster"]["runs"]
-    client.recluster()
+    client.recluster(dry_run=dry_run)
+    if dry_run:
+        _wait_for_clustering(client, before)
+        show(client.plan(), put_plan, as_json=as_json)
+        return
     if not wait:
         click.echo("All faces are clustered anew; see: facewatchctl status")
         return
@@ -66,6 +76,9 @@ def recluster(place: Where, *, wait: bool) -> None:
         f"{render.duration(after['recluster']['last_seconds'] or 0)}: "
         f"{render.count(after['people'], 'person', 'people')}, {after['doubtful']:,} doubtful."
     )
+    if (waiting := after["recluster"]["plan"]) is not None:
+        click.echo(f"The plan {render.waits_words(waiting)}.")
+        click.echo("  See it with: facewatchctl plan show")
 
 
 def _wait_for_clustering(client: Client, before: int) -> dict[str, Any]:

@@ -6,8 +6,8 @@ effect, and one that speaks of a person whom only an undone decision made stays 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from facewatchd.decisions.decision import Decision, Kind
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from facewatchd.decisions.decision import Spot
 
 
-@dataclass(frozen=True, slots=True)
-class PersonSaid:
+class PersonSaid(NamedTuple):
     """A person whom the user has spoken of; ``into`` is who this person was merged into.
 
     ``anchors`` are faces by which the person is found again in a new store.
@@ -31,8 +30,7 @@ class PersonSaid:
     anchors: tuple[Spot, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FaceSaid:
+class FaceSaid(NamedTuple):
     """A face that the user has spoken of: whose it is, whose it is not, or that it is nobody's.
 
     ``confirmed``: the user looked at this face and said who it is.  ``added``: the box is the
@@ -44,6 +42,9 @@ class FaceSaid:
     refused: frozenset[str] = frozenset()
     ignored: bool = False
     added: bool = False
+
+
+_NOBODY, _SILENCE = PersonSaid(), FaceSaid()  # of whom, and of which face, nothing was said
 
 
 class Touched(NamedTuple):
@@ -70,6 +71,20 @@ class Said:
     forgotten_photos: set[bytes] = field(default_factory=set)
     inert: dict[str, str] = field(default_factory=dict)
     _by_photo: dict[bytes, list[Spot]] = field(default_factory=dict)
+
+    def copy(self) -> Said:
+        """Return the same state, which can be moved on by itself."""
+        by_photo = {photo: list(spots) for photo, spots in self._by_photo.items()}
+        return Said(
+            dict(self.people),
+            dict(self.faces),
+            set(self.apart),
+            set(self.present),
+            set(self.forgotten),
+            set(self.forgotten_photos),
+            dict(self.inert),
+            by_photo,
+        )
 
     def root(self, person: str) -> str:
         """Return who ``person`` is after all merges."""
@@ -187,24 +202,28 @@ class Said:
             )
 
     def _forget(self, decision: Decision) -> None:
-        for person in [p for p in self.people if decision.person in {p, self.root(p)}]:
+        gone = {p for p in self.people if decision.person in {p, self.root(p)}}
+        for person in gone:
             del self.people[person]
+        self.apart = {pair for pair in self.apart if not pair & gone}
+        self.present = {(photo, person) for photo, person in self.present if person not in gone}
         self.forgotten_photos.update(decision.photos)
         for spoken in decision.faces:
             self.forgotten.add(spoken.spot)
             if self.faces.pop(spoken.spot, None) is not None:
                 self._by_photo[spoken.spot.photo].remove(spoken.spot)
 
-    def _person(self, person: str, **changes: object) -> None:
-        self.people[person] = replace(self.people.get(person, PersonSaid()), **changes)  # type: ignore[arg-type]  # names of fields, all within this class
+    def _person(self, person: str, **changes: Any) -> None:
+        said = self.people.get(person, _NOBODY)
+        self.people[person] = said._replace(**changes) if changes else said
 
     def _said(self, spot: Spot) -> FaceSaid:
-        return self.faces.get(spot, FaceSaid())
+        return self.faces.get(spot, _SILENCE)
 
-    def _face(self, spot: Spot, **changes: object) -> None:
+    def _face(self, spot: Spot, **changes: Any) -> None:
         if spot not in self.faces:
             self._by_photo.setdefault(spot.photo, []).append(spot)
-        self.faces[spot] = replace(self._said(spot), **changes)  # type: ignore[arg-type]  # as above
+        self.faces[spot] = self._said(spot)._replace(**changes)
 
 
 _EFFECTS = {
@@ -223,13 +242,18 @@ _EFFECTS = {
 }
 
 
-def replay(decisions: Sequence[Decision]) -> Said:
-    """Return what ``decisions``, ordered by number, come to."""
+def replay(
+    decisions: Sequence[Decision], known: tuple[int, Said] | None = None, until: int | None = None
+) -> Said:
+    """Return what ``decisions``, ordered by number, come to; or the first ``until`` of them.
+
+    ``known`` is what so many of the first ones came to while the same of them were undone.
+    """
     undone = undone_by(decisions)
-    void = set(undone)
     made_by = _makers(decisions)
-    said = Said()
-    for decision in decisions:
+    count, said = (0, Said()) if known is None else (known[0], known[1].copy())
+    void = undone | said.inert.keys()
+    for decision in decisions[count:until]:
         if decision.kind is Kind.UNDO or decision.id in undone:
             continue
         orphan = next((p for p in _named(decision) if made_by.get(p) in void), None)
@@ -281,9 +305,13 @@ def difference(before: Said, after: Said) -> Touched:
 
 
 def _makers(decisions: Iterable[Decision]) -> dict[str, str]:
-    """Return by which decision each person came to be whom no clustering found."""
-    splits = {_the(d.other): d.id for d in decisions if d.kind is Kind.SPLIT and not d.erased}
-    return splits | {_the(d.person): d.id for d in decisions if d.new and not d.erased}
+    """Return by which decision each person came to be whom no clustering found.
+
+    What a changed picture inherited makes nobody.
+    """
+    makers = [each for each in decisions if not each.erased and each.of is None]
+    splits = {_the(each.other): each.id for each in makers if each.kind is Kind.SPLIT}
+    return splits | {_the(each.person): each.id for each in makers if each.new}
 
 
 def _named(decision: Decision) -> list[str]:

@@ -17,6 +17,7 @@ from facewatchd.decode.formats import open_picture
 from facewatchd.decode.jpeg import picture_hash
 from facewatchd.decode.pixels import as_stored, pixels_hash, rgb, upright
 from facewatchd.errors import PhotoError
+from facewatchd.model import PictureForm
 from facewatchd.orientation import lies, valid
 
 if TYPE_CHECKING:
@@ -110,8 +111,8 @@ class Photo:
         self._image.close()
         return Picture(pixels, width, height)
 
-    def square(self, box: Box, side: int) -> bytes:
-        """Return a JPEG, at most ``side`` pixels square, of ``box`` and some margin around it.
+    def square(self, box: Box, side: int, form: PictureForm = PictureForm.JPEG) -> bytes:
+        """Return a picture, at most ``side`` pixels square, of ``box`` and some margin around it.
 
         At a picture's edge the square is moved inwards, and only made smaller where it does not
         fit.
@@ -127,7 +128,7 @@ class Photo:
             crop = seen.crop((left, top, left + edge, top + edge))
             crop.thumbnail((side, side))
             file = BytesIO()
-            Image.fromarray(np.asarray(crop)).save(file, "JPEG", quality=_JPEG_QUALITY)
+            Image.fromarray(np.asarray(crop)).save(file, form.upper(), quality=_JPEG_QUALITY)
             return file.getvalue()
 
     def _upright(self, longest_side: int) -> tuple[Image.Image, tuple[int, int]]:

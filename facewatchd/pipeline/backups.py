@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event, Thread
 from typing import TYPE_CHECKING
@@ -84,7 +85,7 @@ class Backups:
     def step(self) -> None:
         """Take in the end of one, and begin the next when it is due and something has changed."""
         if self._copying is not None:
-            if not self._copying.is_alive():
+            if self._copying.done.is_set():
                 self._end(self._copying)
         elif self._due is not None and self._clock.monotonic() >= self._due:
             self._due = self._clock.monotonic() + (self._every or 0.0)
@@ -114,6 +115,7 @@ class Backups:
 
     def _end(self, copying: _Copying) -> None:
         self._copying = None
+        copying.join()
         if copying.error is not None:
             self._fail(copying.error)
             return
@@ -173,19 +175,22 @@ class _Copying(Thread):
         self.to = to
         self.nightly = nightly
         self.stopped = Event()
+        self.done = Event()
         self.error: str | None = "The backup ended before its time; the daemon's log says why."
         self._database = database
         self._wake = wake
 
     def run(self) -> None:
         try:
-            backup.copy(self._database, self.to, self.stopped.is_set)
-            self.error = None
-        except backup.StoppedError:
-            return  # nobody waits any more
+            with suppress(backup.StoppedError):
+                backup.copy(self._database, self.to, self.stopped.is_set)
+                self.error = None
         except BackupError as error:
             self.error = str(error)
-        self._wake()
+        finally:
+            self.done.set()
+            if not self.stopped.is_set():  # else nobody waits any more
+                self._wake()
 
 
 def _misplaced(to: Path, why: str) -> BackupError:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facewatchd import __version__
 from facewatchd.errors import ApiError, NotFoundError
-from facewatchd.pipeline.engine import difference
+from facewatchd.model import EngineId
+from facewatchd.pipeline.advising import Advising
+from facewatchd.pipeline.calibrating import calibrated
+from facewatchd.pipeline.cutting import Cutting
+from facewatchd.pipeline.engine import difference, worker_settings
+from facewatchd.pipeline.hearing import heard
 from facewatchd.pipeline.readiness import WAIT
+from facewatchd.pipeline.recovering import lost
 from facewatchd.pipeline.telling import Telling
 from facewatchd.pipeline.trial import cost
 from facewatchd.pipeline.why import why
@@ -20,7 +27,12 @@ if TYPE_CHECKING:
 
     from facewatchd.config import Settings
     from facewatchd.decisions import Decision
+    from facewatchd.model import PictureForm
+    from facewatchd.pipeline.backups import BackupLook
+    from facewatchd.pipeline.forgetting import What
+    from facewatchd.pipeline.hearing import Heard
     from facewatchd.pipeline.loop import Live, Pipeline
+    from facewatchd.pipeline.replanning import PlanLook
     from facewatchd.pipeline.root import RootLook
     from facewatchd.pipeline.saying import Saying
     from facewatchd.store.views import Views
@@ -36,6 +48,9 @@ class Control:
         self._pipeline = pipeline
         self._started = time.time()
         self.telling = Telling(settings.database, pipeline)
+        self.advising = Advising(settings.database, self._hear)
+        worker = worker_settings(settings, EngineId("", "", ""))  # it loads none
+        self._cutting = Cutting(settings.database, worker, lambda: pipeline.live.unreachable)
 
     def status(self) -> dict[str, Any]:
         """Return how the daemon is doing."""
@@ -76,6 +91,7 @@ class Control:
                     "last_seconds": live.clustered_seconds,
                     "next": live.next_clustering,
                     "new_faces": live.new_faces,
+                    "plan": _plan(live.plan),
                 },
                 "engine": {
                     "name": store.engines.current.name,
@@ -95,6 +111,10 @@ class Control:
                     "conflicts": [os.fsdecode(path) for path in live.conflicts],
                     "error": live.output_error,
                 },
+                "first": self.advising.first(store) if live.clustered_at is not None else None,
+                "questions": {"faces": store.advice.waiting()},
+                "backup": _backup(live.backup),
+                "lost": lost(self._settings.state),
                 "errors": [_error(row) for row in store.errors(_LAST_ERRORS)],
             }
 
@@ -177,14 +197,56 @@ class Control:
         else:
             self._pipeline.accept(accept)
 
-    def recluster(self) -> None:
-        """Cluster all faces anew."""
-        self._pipeline.recluster()
+    def recluster(self, *, dry: bool) -> None:
+        """Cluster all faces anew; with ``dry`` for a plan that waits."""
+        self._pipeline.recluster(dry=dry)
+
+    def plan(self) -> dict[str, Any]:
+        """Return the plan that waits."""
+        return self._pipeline.ask(self._pipeline.proposed)
+
+    def apply_plan(self, plan: str | None) -> dict[str, Any]:
+        """Do what the plan that waits says."""
+        return self._pipeline.ask(lambda: self._pipeline.grouping.apply(plan))._asdict()
+
+    def drop_plan(self, plan: str | None) -> None:
+        """Forget the plan that waits."""
+        self._pipeline.ask(lambda: self._pipeline.replanning.drop(plan))
+
+    def back_up(self, path: bytes, *, force: bool) -> None:
+        """Begin to copy the store to ``path``."""
+        if not os.path.isabs(path):
+            raise ApiError(
+                f"{os.fsdecode(path)!r} is no absolute path.", "Name where the backup is to be."
+            )
+        self._pipeline.back_up(Path(os.fsdecode(path)), force=force)
 
     def say(self, wish: Callable[[Saying], Decision]) -> dict[str, Any]:
         """Take a decision and return it."""
         saying = self._pipeline.saying
         return self._pipeline.ask(lambda: self.telling.decided(wish(saying)))
+
+    def forgettable(self, what: What) -> dict[str, Any]:
+        """Return how much would be forgotten."""
+        return self._pipeline.ask(lambda: self._pipeline.forgetting.preview(what))
+
+    def forget(self, what: What) -> dict[str, Any]:
+        """Forget it for good, and return how much that was."""
+        return self._pipeline.ask(lambda: self._pipeline.forgetting.forget(what))
+
+    def traces(self) -> dict[str, Any]:
+        """Return how far the removal of traces is."""
+        look = self._pipeline.ask(lambda: self._pipeline.traces.look)
+        return {"done": look.done, "waits": look.waits, "left": list(look.left)}
+
+    def calibrated(self) -> dict[str, Any]:
+        """Return what other thresholds would do."""
+        settings = self._settings
+        return calibrated(settings.database, self._hear, settings.engine.min_quality)
+
+    def picture(self, face: int, side: int, form: PictureForm) -> bytes:
+        """Return a face cut out of its photo."""
+        return self._cutting.picture(face, side, form)
 
     def estimate(self, engine: str) -> None:
         """Begin to measure what ``engine`` would take."""
@@ -233,6 +295,10 @@ class Control:
         """Drop the switch that is under way."""
         self._pipeline.ask(self._pipeline.switching.abort)
 
+    def _hear(self) -> Heard:
+        pipeline = self._pipeline
+        return pipeline.ask(lambda: heard(pipeline.deciding, pipeline.changes[1], pipeline.scale))
+
     def _switch(self, store: Views, live: Live) -> dict[str, Any] | None:
         switch = store.engines.switch
         if switch is None:
@@ -270,6 +336,17 @@ def _root(look: RootLook) -> dict[str, Any]:
         "unwatched_count": look.unwatched_count,
         "ignored": [{"rule": f"{r.text} ({r.place})", "files": n} for r, n in look.ignored],
     }
+
+
+def _plan(look: PlanLook | None) -> dict[str, Any] | None:
+    if look is None:
+        return None
+    return {"id": look.id, "made": look.made_at, "churn": look.churn, "moves": look.moves}
+
+
+def _backup(look: BackupLook) -> dict[str, Any]:
+    path = None if look.path is None else os.fsdecode(look.path)
+    return {"last": look.last, "path": path, "error": look.error, "running": look.running}
 
 
 def _with_folder(

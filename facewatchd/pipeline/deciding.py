@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from facewatchd.decisions import Decision, Kind, Origin, Said, Spoken, Touched, replay, to_line
 from facewatchd.decisions.said import difference, touched_by, undone_by
 from facewatchd.errors import DecisionError, NotFoundError
+from facewatchd.journal.erasing import without_forgotten
 from facewatchd.pipeline.projecting import Projecting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from facewatchd.decisions import Spot
     from facewatchd.journal import Journal
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
     from facewatchd.pipeline.publishing import Publishing
     from facewatchd.pipeline.rules import Rules
     from facewatchd.store import Store
+
+
+# Decisions since the state that is remembered for undoing: at most, and after it was taken anew.
+_MOST_AHEAD, _LEAST_AHEAD = 600, 200
+
+log = logging.getLogger(__name__)
 
 
 class Deciding:
@@ -44,6 +52,8 @@ class Deciding:
         self._clock = clock
         self._projecting = Projecting(store, rules, placing, publishing)
         self._decisions: list[Decision] = []
+        self._undone: set[str] = set()  # as it was when the next was taken
+        self._earlier = (0, Said())  # what so many of the first decisions come to
 
     @property
     def said(self) -> Said:
@@ -63,11 +73,17 @@ class Deciding:
     def start(self) -> None:
         """Take the union of what the journal and the store know; JournalError if that fails."""
         stored = self._store.decisions.lines()
-        self._decisions = self._journal.read(stored)
-        self._rules.use(replay(self._decisions))
+        read = self._journal.read(stored)
+        self._decisions = without_forgotten(read)
+        if self._decisions != read:  # the daemon ended before it had kept its promise
+            self._journal.rewrite(self._decisions)
+        self._rules.use(self._replayed())
         with self._store.transaction():
             self._store.set_fact("library", self._journal.library)
             if list(map(to_line, self._decisions)) != stored:
+                lacked = len(self._decisions) - len(stored)
+                if lacked > 1:  # one can be on its way when the daemon is killed
+                    log.warning("The store lacked %d decisions, which the journal had.", lacked)
                 self._store.decisions.replace(self._decisions)
                 self._projecting.project_all()
 
@@ -98,8 +114,40 @@ class Deciding:
         with self._store.transaction():
             self._store.decisions.add([decision])
             touched = self.said.take(decision)
-            self._rules.read_anchors()
+            self._rules.read_anchors(touched.people)
             self._projecting.project(touched)
+        return decision
+
+    def forget(
+        self,
+        person: str | None,
+        photos: Sequence[bytes],
+        spots: Iterable[Spot],
+        delete: Callable[[Decision], None],
+    ) -> Decision:
+        """Take the decision to forget, and erase what it speaks of from all decisions before it.
+
+        The decision is the promise that the next start keeps if anything cuts this short.
+        ``delete`` deletes what it speaks of from the store.  StoreWriteError if it cannot be kept.
+        """
+        decision = Decision(
+            id=uuid.uuid4().hex,
+            number=self.last + 1,
+            at=self._clock.time(),
+            kind=Kind.FORGET,
+            person=person,
+            photos=tuple(photos),
+            faces=tuple(Spoken(spot) for spot in spots),
+        )
+        self._journal.append(decision)
+        self._decisions = without_forgotten([*self._decisions, decision])
+        before, self._earlier = self.said, (0, Said())
+        with self._store.transaction():
+            self._store.decisions.replace(self._decisions)
+            delete(decision)
+            self._rules.use(self._replayed())
+            self._projecting.project(difference(before, self.said))
+        self._journal.rewrite(self._decisions)
         return decision
 
     def undo(self, which: str | None = None) -> Decision:
@@ -118,9 +166,10 @@ class Deciding:
         )
         self._journal.append(decision)
         self._decisions.append(decision)
-        before, after = self.said, replay(self._decisions)
+        before, after = self.said, self._replayed()
         changed, spoken_of = difference(before, after), touched_by(target)
-        was = {each.spot: each.was for each in target.faces}
+        heirs = [each for each in self._decisions if each.of == target.id]
+        was = {each.spot: each.was for one in (target, *heirs) for each in one.faces}
         with self._store.transaction():
             self._store.decisions.add([decision])
             self._rules.use(after)
@@ -152,15 +201,29 @@ class Deciding:
         A decision about faces has them only of people who have none yet.
         """
         named = [each for each in (decision.person, decision.other) if each is not None]
-        owners = {
-            owner
-            for owner in (*named, *self.said.people)
-            if self.said.root(owner) in {self.said.root(each) for each in named}
-        }
+        roots = {self.said.root(each) for each in named}
+        merged = (p for p, said in self.said.people.items() if said.into is not None)
+        owners = {*named, *(each for each in merged if self.said.root(each) in roots)}
         if decision.faces:
             owners = {o for o in owners if o not in self.said.people}
         anchors = {owner: self._store.decisions.anchors(owner) for owner in sorted(owners)}
         return {owner: spots for owner, spots in anchors.items() if spots}
+
+    def _replayed(self) -> Said:
+        """Return what all decisions come to, starting from as many of them as stand as they were.
+
+        All but the last hundreds are remembered: what is undone is mostly among these.
+        """
+        undone = undone_by(self._decisions)
+        changed, self._undone = undone ^ self._undone, undone
+        count, _ = self._earlier
+        if any(each.id in changed for each in self._decisions[:count]):
+            self._earlier = count, _ = (0, Said())
+        ahead = len(self._decisions) - count
+        if ahead > _MOST_AHEAD:
+            count += ahead - _LEAST_AHEAD
+            self._earlier = (count, replay(self._decisions, self._earlier, count))
+        return replay(self._decisions, self._earlier)
 
     def _to_undo(self, which: str | None) -> Decision:
         undone = undone_by(self._decisions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from facewatchd.model import (
@@ -12,6 +13,8 @@ from facewatchd.model import (
     Cropped,
     Dated,
     DatePhotos,
+    EncodeFaces,
+    FacesEncoded,
     Hashed,
     Lost,
     PhotoChanged,
@@ -22,6 +25,7 @@ from facewatchd.model import (
     ReadAgain,
     ReadPhoto,
     Stuck,
+    Told,
 )
 from facewatchd.pipeline.queue import Queue
 
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
         Task,
         WorkerSettings,
     )
+    from facewatchd.pipeline.adding import Adding
     from facewatchd.pipeline.clock import Clock
     from facewatchd.pipeline.placing import Placing
     from facewatchd.pipeline.publishing import Publishing
@@ -76,6 +81,7 @@ class Encoding:
         *,
         engine: EngineId,
         placing: Placing,
+        adding: Adding,
         origin: Origin,
     ) -> None:
         self._store = store
@@ -84,8 +90,9 @@ class Encoding:
         self._clock = clock
         self._engine = engine
         self._placing = placing
+        self._adding = adding
         self._origin = origin
-        self._queue = Queue(store, pool, publishing, origin.roots)
+        self._queue = Queue(store, pool, publishing, adding, origin.roots)
         self._hashes: dict[bytes, int] = {}  # what is being read, by content and by picture
         self._finished: deque[float] = deque()
         self.refusals = 0  # how often a known photo could not be read again
@@ -123,6 +130,15 @@ class Encoding:
         """Go on with other workers; what the present ones are at is done again."""
         for task in self._pool.restart(settings, self._clock.monotonic()):
             self._give_back(task)
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Photos were taken over that were read again: faces may lack that the user spoke of."""
+        self._adding.look_at_all()
+
+    def told(self, task: ReadAgain) -> ReadAgain:
+        """Return a task together with what the user said of its picture."""
+        return replace(task, told=self._adding.told(task.hash))
 
     def _give_back(self, task: Task) -> None:
         match task:
@@ -132,6 +148,8 @@ class Encoding:
                 self._publishing.give_back(task)
             case ReadAgain():
                 self._queue.release_again(task.photo)
+            case EncodeFaces():
+                self._adding.release(task)
             case ReadPhoto():
                 self._release(task)
 
@@ -166,6 +184,8 @@ class Encoding:
         """Take what the workers found and give them more to do; while ``paused`` only covers."""
         for outcome in self._pool.step(self._clock.monotonic()):
             self._take(outcome)
+        if not paused:
+            self._adding.step()
         self._fill(paused=paused)
 
     def close(self) -> None:
@@ -190,7 +210,7 @@ class Encoding:
                 with self._store.transaction():
                     self._store.files.set_dates([file for file, _ in files], dates)
             case CropFace() as task, answer:
-                jpeg = answer.jpeg if isinstance(answer, Cropped) else None
+                jpeg = answer.picture if isinstance(answer, Cropped) else None
                 self._publishing.take_cover(task, jpeg)
             case ReadPhoto() as task, Hashed() as hashed:
                 self._answer(task, hashed)
@@ -198,12 +218,19 @@ class Encoding:
                 self._end(task, answer)
             case ReadAgain() as task, answer:
                 self._end_again(task, answer)
+            case EncodeFaces() as task, answer:
+                self._end_faces(task, answer)
 
     def _answer(self, task: ReadPhoto, hashed: Hashed) -> None:
         """Tell the worker whether a photo that it has hashed is to be read on."""
-        hashes = {hashed.content} | ({hashed.identity.hash} if hashed.identity else set())
+        picture = hashed.identity.hash if hashed.identity else None
+        hashes = {hashed.content} | ({picture} if picture else set())
         wanted = False
-        if self._recognise(task, hashed):
+        if picture is not None and self._adding.boxes.is_forgotten(picture):
+            with self._store.transaction():
+                self._show_forgotten(task.file)
+            self._release(task)
+        elif self._recognise(task, hashed):
             self._release(task)
         elif any(self._hashes.get(each, task.file) != task.file for each in hashes):
             self._release(task)  # another worker is reading the same photo just now
@@ -211,7 +238,8 @@ class Encoding:
         else:
             self._hashes |= dict.fromkeys(hashes, task.file)
             wanted = True
-        self._pool.answer(task, encode=wanted)
+        told = self._adding.told(picture) if picture else Told()
+        self._pool.answer(task, encode=wanted, told=told)
 
     def _recognise(self, task: ReadPhoto, hashed: Hashed) -> bool:
         """Settle on the photo that is known by its content or by its picture, if there is one."""
@@ -258,7 +286,9 @@ class Encoding:
         match answer:
             case PhotoReadAgain(photo):
                 with self._store.transaction():
-                    self._store.rereading.put(task.photo, photo, photo.faces)
+                    self._store.rereading.put(
+                        task.photo, photo, self._adding.boxes.spared(photo, photo.faces)
+                    )
                 self._finished.append(self._clock.monotonic())
             case PhotoChanged():
                 rest_until = self._clock.monotonic() + REST
@@ -267,10 +297,24 @@ class Encoding:
                 rest_until = self._clock.monotonic() + REST
                 with self._store.transaction():
                     self._store.rereading.tried(task.photo)
+                self._adding.suspect(task.hash)
                 self.refusals += 1
                 self.last_refusal = reason
                 log.warning("%r could not be read again: %s", os.fsdecode(task.stat.path), reason)
         self._queue.release_again(task.photo, rest_until)
+
+    def _end_faces(self, task: EncodeFaces, answer: Answer) -> None:
+        rest_until = None
+        match answer:
+            case FacesEncoded(faces):
+                self._adding.put(task, faces, self._engine)
+            case PhotoChanged():
+                rest_until = self._clock.monotonic() + REST
+                self._origin.look_again(task.stat.path)
+            case PhotoFailed(reason) | PhotoUnsupported(_, reason) | Lost(reason):
+                rest_until = self._clock.monotonic() + REST
+                self._adding.fail(task, reason)
+        self._adding.release(task, rest_until)
 
     def _is_young(self, task: ReadPhoto) -> bool:
         """Whether the file was written so lately that it may not be whole yet."""
@@ -294,6 +338,10 @@ class Encoding:
     def _add(
         self, file: int, content: bytes, photo: PhotoResult, second: tuple[Face, ...] | None
     ) -> None:
+        if self._adding.boxes.is_forgotten(photo.hash):  # since the worker was told to read it
+            self._show_forgotten(file)
+            return
+        photo = replace(photo, faces=self._adding.boxes.spared(photo, photo.faces))
         known = self._store.photos.of_picture(photo.hash)
         faces: list[int] = []
         if known is None:
@@ -310,7 +358,7 @@ class Encoding:
     def _keep(self, photo: int, found: PhotoResult, second: tuple[Face, ...] | None) -> None:
         """While the library goes over to a second engine, keep what that has found."""
         if second is not None:
-            self._store.rereading.put(photo, found, second)
+            self._store.rereading.put(photo, found, self._adding.boxes.spared(found, second))
         elif self._store.engines.switch is not None:
             self._store.rereading.want(photo)
 
@@ -321,7 +369,17 @@ class Encoding:
             self._store.photos.set_presence(photo, self._clock.time())
             return
         self._store.files.done(file, photo, orientation)
+        if row.photo not in {None, photo}:
+            self._store.successions.note(row.photo, photo, row.stat.path)
+        self._adding.look_at(self._store.lacking.picture(photo))
         self._update_presence({photo, photo if row.photo is None else row.photo})
+
+    def _show_forgotten(self, file: int) -> None:
+        """The file shows a picture of which nothing is to be known."""
+        row = self._store.files.get(file)
+        self._store.files.forgotten(file)
+        if row is not None and row.photo is not None:
+            self._update_presence({row.photo})
 
     def _show_nothing(self, file: int, kind: str, reason: str) -> None:
         row = self._store.files.get(file)

@@ -1,4 +1,4 @@
-"""Re-clustering: when it is due, the process that does it, and what its result changes."""
+"""Re-clustering: when it is due, and the process that does it."""
 
 from __future__ import annotations
 
@@ -6,33 +6,26 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from facewatchd.assign import candidates
 from facewatchd.child import Child
-from facewatchd.clustering.matching import match
-from facewatchd.pipeline.looks import fill
 from facewatchd.regroup import Grouped, Refused, Task
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from numpy.typing import NDArray
-
     from facewatchd.config import Settings
     from facewatchd.pipeline.clock import Clock
+    from facewatchd.pipeline.outset import Outset
     from facewatchd.pipeline.placing import Placing
-    from facewatchd.pipeline.publishing import Publishing
+    from facewatchd.pipeline.replanning import Applied, Replanning
     from facewatchd.plugins import Scale
     from facewatchd.store import Store
-    from facewatchd.store.faces import AllFaces
 
 MIN_SAMPLES = 2
 GROWTH = 0.05  # a run is due when this share of all faces is new
 MOST_OF_THE_TIME = 0.1  # runs that new faces ask for take at most this share of the time
-_BLOCK = 1024
 _CLOSES_WITHIN = 5.0
 _REST_AFTER_ERROR = 600.0
+_ANY_CHURN = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -40,32 +33,34 @@ log = logging.getLogger(__name__)
 @dataclass(slots=True)
 class _Run:
     child: Child
-    faces: AllFaces
+    outset: Outset
     stored: int  # faces in the store, those of too low a quality among them
     new_faces: int
     backlog: bool  # whether photos were still waiting to be read when it began
+    dry: bool  # whether its plan waits in any case
 
 
 class Grouping:
-    """Runs the clustering in a process of its own and gives its clusters to people."""
+    """Runs the clustering in a process of its own, and has its result made a plan."""
 
     def __init__(
         self,
         settings: Settings,
         store: Store,
         placing: Placing,
-        publishing: Publishing,
+        replanning: Replanning,
         clock: Clock,
         scale: Scale,
     ) -> None:
         self._settings = settings
         self._store = store
         self._placing = placing
-        self._publishing = publishing
+        self._replanning = replanning
         self._clock = clock
         self._scale = scale
         self._run: _Run | None = None
         self._requested = False
+        self._asked_dry = False
         self._began = clock.time()
         self._not_before = clock.monotonic()
         at, seconds = store.fact("clustered_at"), store.fact("clustered_seconds")
@@ -85,7 +80,7 @@ class Grouping:
     @property
     def busy(self) -> bool:
         """Whether a run is under way or has been asked for."""
-        return self.running or self._requested
+        return self.running or self._requested or self._asked_dry
 
     @property
     def next(self) -> float:
@@ -101,10 +96,21 @@ class Grouping:
         self._store.forget_fact("first_backlog")
         self._first_backlog = True
         self._requested = True
+        self._replanning.forget()
 
-    def request(self) -> None:
-        """Ask for a run as soon as none is under way."""
-        self._requested = True
+    def request(self, *, dry: bool = False) -> None:
+        """Ask for a run as soon as none is under way; the plan of a ``dry`` one waits."""
+        if dry:
+            self._asked_dry = True
+        else:
+            self._requested = True
+
+    def apply(self, which: str | None = None) -> Applied:
+        """Carry out the plan that waits, or ask for a run if too little of it still holds."""
+        applied = self._replanning.apply(which)
+        if applied.again:
+            self.request()
+        return applied
 
     def next_due(self) -> float | None:
         """Return when the next run is due if nothing else happens."""
@@ -137,7 +143,7 @@ class Grouping:
             self._run = None
 
     def _is_due(self, *, backlog: bool) -> bool:
-        if self._requested:
+        if self._requested or self._asked_dry:
             return True
         if self._clock.monotonic() < self._not_before:
             return False
@@ -153,23 +159,30 @@ class Grouping:
         return self._placing.new_faces >= enough
 
     def _start(self, *, backlog: bool) -> None:
-        self._requested = False
+        dry = self._asked_dry and not self._requested
+        self._requested, self._asked_dry = False, self._asked_dry and not dry
         settings = self._settings
-        faces = self._store.faces.all(settings.engine.min_quality)
+        start = self._replanning.outset()
         child = Child("facewatchd.regroup", threads=None)
         child.send(
             Task(
                 clusterer=settings.recluster.clusterer,
-                encodings=faces.encodings,
-                photos=faces.photos,
+                encodings=start.faces.encodings,
+                photos=start.faces.photos,
                 eps=self._scale.eps,
                 min_samples=MIN_SAMPLES,
                 merge=self._scale.merge,
                 reach=self._scale.distance_at(self._scale.similarity),
+                before=start.before,
             )
         )
         self._run = _Run(
-            child, faces, self._store.faces.count(), self._placing.new_faces, backlog=backlog
+            child,
+            start,
+            self._store.faces.count(),
+            self._placing.new_faces,
+            backlog=backlog,
+            dry=dry,
         )
 
     def _finish(self, run: _Run) -> None:
@@ -184,61 +197,33 @@ class Grouping:
         if isinstance(result, Grouped):
             self._not_before = self._clock.monotonic() + result.seconds / MOST_OF_THE_TIME
             with self._store.transaction():
-                self._apply(run.faces, result)
-                self._remember(run, result.seconds)
-            self._placing.new_faces -= run.new_faces
-            self._publishing.touch_all()
+                done = self._replanning.take_in(run.outset, result, self._most(run))
+                if done and not run.dry:
+                    self._remember(run, result.seconds)
+            if not done:
+                self.request(dry=run.dry)
         else:
             reason = result.reason if isinstance(result, Refused) else run.child.end_in_words()
             self.error = f"Re-clustering {reason}; it is tried again after a while."
             log.error("%s", self.error)
             self._not_before = self._clock.monotonic() + _REST_AFTER_ERROR
 
+    def _most(self, run: _Run) -> float | None:
+        """Return up to which churn the plan of a run is carried out at once, None for never.
+
+        While a first backlog runs nothing waits.
+        """
+        if run.dry:
+            return None
+        return _ANY_CHURN if self._first_backlog else self._settings.recluster.max_churn
+
     def _remember(self, run: _Run, seconds: float) -> None:
         self.last, self.last_seconds = self._clock.time(), seconds
         self._clustered = run.stored
+        self._placing.new_faces -= run.new_faces
         self._store.set_fact("clustered_at", str(self.last))
         if not run.backlog:  # not before it is applied: a kill until then must have it run again
             self._first_backlog = False
             self._store.set_fact("first_backlog", "done")
         self._store.set_fact("clustered_seconds", str(seconds))
         self._store.set_fact("clustered_faces", str(self._clustered))
-
-    def _apply(self, faces: AllFaces, result: Grouped) -> None:
-        """Make the people what the run found, each keeping id and folder where it overlaps."""
-        labels = result.labels
-        kept = match(labels, faces.persons)
-        gate = self._settings.engine.min_quality
-        later = self._store.faces.added_after(faces.ids, gate)
-        self._store.faces.doubt_all(self._store.faces.below(gate))
-        for face in (face for added in later.values() for face, _ in added):
-            self._store.faces.doubt(face, ())
-        self._store.faces.doubt_all(faces.ids[labels < 0].tolist())
-        for label, looks in enumerate(result.looks):
-            person = kept.get(label) or self._store.people.create()
-            fill(self._store, self._scale, person, faces.ids, faces.encodings, looks)
-        self._remove_others(faces, kept)
-        self._placing.read_looks()
-        self._find_candidates(faces, labels)
-        for added in later.values():
-            numbers, encodings = zip(*added, strict=True)
-            self._placing.place(list(numbers), np.stack(encodings))
-        self._store.people.forget_covers()
-
-    def _remove_others(self, faces: AllFaces, kept: dict[int, str]) -> None:
-        """Remove who has no face any more; faces that wait for the engine keep their person."""
-        for person in {p for p in faces.persons if p} - set(kept.values()):
-            if self._store.faces.has_faces(person):
-                for look in self._store.people.looks_of(person):
-                    self._store.people.remove_look(look)
-            else:
-                self._store.people.remove(person)
-
-    def _find_candidates(self, faces: AllFaces, labels: NDArray[np.int64]) -> None:
-        doubtful = np.flatnonzero(labels < 0)
-        for start in range(0, len(doubtful), _BLOCK):
-            block = doubtful[start : start + _BLOCK]
-            found = candidates(faces.encodings[block], self._placing.looks, self._scale)
-            for face, nearest in zip(faces.ids[block].tolist(), found, strict=True):
-                if nearest:
-                    self._store.faces.doubt(face, nearest)

@@ -229,6 +229,8 @@ class Intake:
             files.put(stat, FileState.UNSUPPORTED, guess, kind=kind(stat.path, beside))
         elif (photo := files.same_content(stat)) is not None:
             files.put(stat, FileState.DONE, guess, photo=photo)
+            if before is not None and before.photo not in {None, photo}:
+                self._store.successions.note(before.photo, photo, stat.path)
             self._update_presence(photo)
         else:
             # Until it is read again, a changed file goes on showing what it showed.

@@ -8,11 +8,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from facewatchd import plugins
 from facewatchd.errors import FacewatchError, LoadError
 from facewatchd.journal import Journal
+from facewatchd.pipeline.adding import Adding
 from facewatchd.pipeline.backups import Backups
 from facewatchd.pipeline.deciding import Deciding
 from facewatchd.pipeline.encoding import Encoding, Origin
@@ -23,14 +24,19 @@ from facewatchd.pipeline.engine import (
     scale_of,
     worker_settings,
 )
+from facewatchd.pipeline.forgetting import Forgetting
 from facewatchd.pipeline.grouping import Grouping
+from facewatchd.pipeline.inheriting import Inheriting
 from facewatchd.pipeline.intake import Intake
 from facewatchd.pipeline.placing import Placing
+from facewatchd.pipeline.proposing import told
 from facewatchd.pipeline.publishing import Publishing
+from facewatchd.pipeline.replanning import Replanning
 from facewatchd.pipeline.rules import Rules
 from facewatchd.pipeline.saying import Saying
 from facewatchd.pipeline.space import Space
 from facewatchd.pipeline.switching import Switching
+from facewatchd.pipeline.traces import Traces
 from facewatchd.pool import Pool
 from facewatchd.store import Store
 
@@ -42,7 +48,9 @@ if TYPE_CHECKING:
     from facewatchd.model import EngineId
     from facewatchd.pipeline.backups import BackupLook
     from facewatchd.pipeline.clock import Clock
+    from facewatchd.pipeline.replanning import PlanLook
     from facewatchd.pipeline.root import RootLook
+    from facewatchd.plugins import Scale
     from facewatchd.watch import Hint
 
 _PURGE = 3600.0
@@ -70,6 +78,7 @@ class Live:
     clustered_seconds: float | None
     next_clustering: float
     new_faces: int
+    plan: PlanLook | None
     conflicts: tuple[bytes, ...]
     output_error: str | None
     paused: str | None  # why no photo is read and nothing is clustered
@@ -114,6 +123,8 @@ class Pipeline:
             clock,
         )
         self.saying = Saying(self._store, self.deciding)
+        self.adding = Adding(self._store, self.deciding, rules, self._placing, self._publishing)
+        self._inheriting = Inheriting(self._store, self.deciding, rules, self._placing, clock)
         self._encoding = Encoding(
             self._store,
             Pool(settings.workers, worker_settings(settings, engine), settings.limits.seconds),
@@ -121,26 +132,48 @@ class Pipeline:
             clock,
             engine=engine,
             placing=self._placing,
+            adding=self.adding,
             origin=Origin(
                 roots=[os.fsencode(root.path) for root in settings.roots],
                 look_again=self.intake.look_again,
                 on_stuck=self.intake.roots.stuck,
             ),
         )
-        self._grouping = Grouping(
-            settings, self._store, self._placing, self._publishing, clock, scale
+        self.replanning = Replanning(
+            self._store,
+            self.deciding,
+            self._placing,
+            self._publishing,
+            clock,
+            settings.engine.min_quality,
+        )
+        self.grouping = Grouping(
+            settings, self._store, self._placing, self.replanning, clock, scale
         )
         self.switching = Switching(
             settings,
             self._store,
             self._encoding,
             self._placing,
-            grouping=self._grouping,
+            grouping=self.grouping,
             publishing=self._publishing,
             clock=clock,
             breathe=breathe,
         )
         self._backups = Backups(settings, self._store, clock, self.wake)
+        self.traces = Traces(
+            settings, self._store, self.deciding, self._publishing, self._backups, clock
+        )
+        self.forgetting = Forgetting(
+            self._store,
+            self.deciding,
+            self.saying,
+            self._placing,
+            publishing=self._publishing,
+            grouping=self.grouping,
+            replanning=self.replanning,
+            traces=self.traces,
+        )
         now = clock.monotonic()
         self._timers = {
             self._purge: (_PURGE, now + _PURGE),
@@ -154,6 +187,7 @@ class Pipeline:
         slow disk that takes long, so it also returns when ``stopped`` says so.
         """
         self.deciding.start()
+        self.forgetting.start()
         self._publishing.start()
         self.intake.start()
         while self.intake.roots.undecided and not stopped():
@@ -170,13 +204,18 @@ class Pipeline:
     def at_rest(self) -> bool:
         """Whether no work is under way, and no process of ours is left that did some."""
         parts = (self.intake.roots, self._encoding)
-        busy = self.intake.busy or self._grouping.running or self.switching.measuring
+        busy = self.intake.busy or self.grouping.running or self.switching.measuring
         return all(p.at_rest for p in parts) and not busy
 
     @property
     def changes(self) -> tuple[Live, int]:
         """What a status tells of; equal to an earlier value when nothing changed since."""
         return self.live, self._store.changes
+
+    @property
+    def scale(self) -> Scale:
+        """The similarity scale that faces are given to people by."""
+        return self._placing.scale
 
     def do(self, command: Callable[[], None]) -> None:
         """Have ``command`` run in the pipeline's thread; any thread may call this."""
@@ -217,12 +256,15 @@ class Pipeline:
         paused = self._space.lack is not None
         self.switching.allow(self._unreachable())
         self._encode(paused=paused)
+        if not paused:
+            self._inheriting.step()
         backlog = self.intake.busy or not self._encoding.idle
-        self._grouping.step(backlog=backlog, paused=paused)
+        self.grouping.step(backlog=backlog, paused=paused)
         self.switching.step(paused=paused)
-        if self._publishing.held and not (backlog or self._grouping.busy):
+        if self._publishing.held and not (backlog or self.grouping.busy):
             self._publishing.release()
         self._backups.step()
+        self.traces.step()
         self.live = self._look(self._state())
 
     def wait(self, until: float | None = None) -> None:
@@ -237,13 +279,14 @@ class Pipeline:
             self._encoding.next_due(),
             self._publishing.next_due(),
             self._backups.next_due(),
+            self.traces.next_due(),
             self._space.next_due(),
-            None if self._space.lack else self._grouping.next_due(),
+            None if self._space.lack else self.grouping.next_due(),
             None if self.at_rest else now + _LOOKS_EVERY,
             *(due for _, due in self._timers.values()),
         ]
         timeout = min(max(0.0, due - now) for due in times if due is not None)
-        parts = (self.intake.roots, self._encoding, self._grouping, self.switching)
+        parts = (self.intake.roots, self._encoding, self.grouping, self.switching)
         wait([self._wake_in, *(c for part in parts for c in part.connections())], timeout)
         while self._drained():
             pass
@@ -260,13 +303,22 @@ class Pipeline:
         """Take what is missing below ``root`` for deleted; NotFoundError if it is no root."""
         self.ask(lambda: self.intake.accept(root))
 
-    def recluster(self) -> None:
-        """Cluster all faces anew."""
-        self.do(self._grouping.request)
+    def recluster(self, *, dry: bool) -> None:
+        """Cluster all faces anew; with ``dry`` for a plan that waits."""
+        self.do(lambda: self.grouping.request(dry=dry))
+
+    def proposed(self) -> dict[str, Any]:
+        """Return the plan that waits, in the pipeline's thread; NotFoundError if none does."""
+        return told(self.replanning.waiting, self._store)
 
     def back_up(self, path: Path, *, force: bool) -> None:
         """Begin to copy the store to ``path``; BackupError if it cannot be there."""
-        self.ask(lambda: self._backups.order(path, force=force))
+
+        def begin() -> None:
+            self._backups.order(path, force=force)
+            self.live = self._look(self._state())  # whoever asks next is told that it is being made
+
+        self.ask(begin)
 
     def retry(self) -> None:
         """Try every failed photo again."""
@@ -278,7 +330,7 @@ class Pipeline:
         self.intake.close()
         self.switching.close()
         self._encoding.close()
-        self._grouping.close()
+        self.grouping.close()
         self._backups.close()
         self._store.close()
         os.close(self._wake_in)
@@ -323,10 +375,11 @@ class Pipeline:
         with self._store.transaction():
             self._store.files.retry_failed()
             self._store.engines.retry()
+        self.adding.retry()
 
     def _purge(self) -> None:
         """Forget photos that have been gone for longer than the time of grace."""
-        if self._grouping.running:
+        if self.grouping.running:
             return
         grace = self._settings.watching.grace
         with self._store.transaction():
@@ -338,12 +391,12 @@ class Pipeline:
             return "scanning"
         if not self._encoding.idle or self._encoding.rereading:
             return "encoding"
-        if self._grouping.busy:
+        if self.grouping.busy:
             return "clustering"
         return "idle" if self._publishing.idle else "organising"
 
     def _look(self, state: str) -> Live:
-        grouping, publishing = self._grouping, self._publishing
+        grouping, publishing = self.grouping, self._publishing
         return Live(
             state=state,
             roots=tuple(root.look() for root in self.intake.roots.all),
@@ -357,6 +410,7 @@ class Pipeline:
             clustered_seconds=grouping.last_seconds,
             next_clustering=grouping.next,
             new_faces=self._placing.new_faces,
+            plan=self.replanning.look,
             conflicts=tuple(publishing.conflicts),
             output_error=str(publishing.error) if publishing.error else None,
             paused=self._space.lack,

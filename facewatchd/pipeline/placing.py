@@ -10,7 +10,7 @@ from facewatchd.assign import Looks, assign, candidates
 from facewatchd.model import Look
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -42,6 +42,15 @@ class Placing:
     def read_looks(self) -> None:
         """Take the looks from the store, which were changed there."""
         self.looks = Looks(self._store.people.looks())
+
+    def read_looks_of(self, owners: Iterable[str], before: Iterable[int]) -> None:
+        """Likewise for the looks of these owners, which were ``before`` until now."""
+        for look in before:
+            if look in self.looks:
+                self.looks.take_out(look)
+        for owner in owners:
+            for each in self._store.people.looks_owned(owner):
+                self.looks.put(each)
 
     def place_new(self, ids: list[int], faces: Sequence[Face]) -> None:
         """Place the faces of a photo that was read just now."""

@@ -53,20 +53,23 @@ class Projecting:
         moves = _Moves()
         before = self._store.decisions.roots()
         near = self._people(touched.people)
-        after = self._store.decisions.roots()
+        merged = before.items() ^ self._store.decisions.roots().items()
         for spot in touched.spots:
             face = self._rules.face_at(spot)
             if face is not None:
                 near |= self._store.faces.people_near(face.photo)
                 self._face(spot, face, {} if was is None else was, moves)
                 near |= self._store.faces.people_near(face.photo)
+        owners = sorted(moves.owners | {owner for owner, _ in merged})
+        looks = [look for owner in owners for look in self._store.people.looks_of(owner)]
         for owner in sorted(moves.owners):
             remake(self._store, self._placing.scale, owner)
             if not self._store.faces.has_faces(owner):
                 self._store.people.remove(owner)
-        self._placing.read_looks()
-        if merged := {who for pair in before.items() ^ after.items() for who in pair}:
-            self._placing.find_candidates(self._store.decisions.doubtful_near(merged))
+        self._placing.read_looks_of(owners, looks)
+        if merged:
+            concerned = {person for pair in merged for person in pair}
+            self._placing.find_candidates(self._store.decisions.doubtful_near(concerned))
         for photo, faces in sorted(moves.open.items()):
             self._placing.place_again(photo, faces)
             near |= self._store.faces.people_near(photo)
@@ -95,15 +98,15 @@ class Projecting:
         elif said is not None and said.ignored:
             self._free(at, moves)
             self._store.faces.doubt(at.face, ())
-        elif (owner := was.get(spot, at.owner)) is not None and self._may_be(spot, owner):
+        elif (owner := was.get(spot, at.owner)) is not None and not self._rules.said.refuses(
+            spot, owner
+        ):
+            self._store.people.restore(owner)  # whom nobody's face was left with meanwhile
             self._give(at, owner, moves)
         else:
             self._free(at, moves)
             self._store.faces.doubt(at.face, ())
             moves.open[at.photo].append(at.face)
-
-    def _may_be(self, spot: Spot, person: str) -> bool:
-        return self._store.people.is_known(person) and not self._rules.said.refuses(spot, person)
 
     def _give(self, at: At, owner: str, moves: _Moves) -> None:
         if at.owner == owner:

@@ -1,4 +1,4 @@
-"""What the workers are to do next: covers, then dates, then the newest photo that can be read.
+"""What the workers are to do next: covers, faces at the user's boxes, dates, the newest photo.
 
 Known photos that are to be read again come last.
 """
@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from facewatchd.model import CropFace, DatePhotos, ReadAgain, ReadPhoto
+from facewatchd.model import CropFace, DatePhotos, EncodeFaces, ReadAgain, ReadPhoto
 from facewatchd.scan import is_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from facewatchd.model import Task
+    from facewatchd.pipeline.adding import Adding
     from facewatchd.pipeline.publishing import Publishing
     from facewatchd.pool import Pool
     from facewatchd.store import Store
@@ -34,12 +36,18 @@ class Queue:
     """
 
     def __init__(
-        self, store: Store, pool: Pool, publishing: Publishing, roots: Sequence[bytes]
+        self,
+        store: Store,
+        pool: Pool,
+        publishing: Publishing,
+        adding: Adding,
+        roots: Sequence[bytes],
     ) -> None:
         self._files = store.files
         self._rereading = store.rereading
         self._pool = pool
         self._publishing = publishing
+        self._adding = adding
         self._roots = roots
         self._busy: set[int] = set()
         self._dating: set[int] = set()
@@ -65,8 +73,9 @@ class Queue:
     @property
     def empty(self) -> bool:
         """Whether nothing is being read, and nothing waits that could be."""
-        at_work = self._busy or self._dating
-        return not at_work and not self._files.pending(1, outside=self.blocked)
+        if self._busy or self._dating or self._adding.waits(self.blocked | self.unreachable):
+            return False
+        return not self._files.pending(1, outside=self.blocked)
 
     def next(self, now: float, *, paused: bool) -> Task | None:
         """Take out the next task, None if there is none; while ``paused`` only covers."""
@@ -79,7 +88,12 @@ class Queue:
         cover = self._publishing.wanted_cover(outside=closed)
         if cover is not None or paused:
             return cover
-        return self._next_dating(closed) or self._next_photo(closed) or self._next_again(closed)
+        return (
+            self._adding.next(now, closed | self.unreachable)
+            or self._next_dating(closed)
+            or self._next_photo(closed)
+            or self._next_again(closed)
+        )
 
     def dated(self, files: Iterable[int]) -> None:
         """The dates of ``files`` have been read."""
@@ -101,14 +115,15 @@ class Queue:
 
     def next_due(self) -> float | None:
         """Return when a file or a photo has rested long enough."""
-        return min([*self._resting.values(), *self._resting_photos.values()], default=None)
+        due = [*self._resting.values(), *self._resting_photos.values(), self._adding.next_due()]
+        return min((each for each in due if each is not None), default=None)
 
     def root_of(self, task: Task) -> bytes:
         """Return the root that the files of ``task`` lie in."""
         match task:
             case DatePhotos(files):
                 return self._root_above(files[0][1])
-            case ReadPhoto() | ReadAgain() | CropFace():
+            case ReadPhoto() | ReadAgain() | EncodeFaces() | CropFace():
                 return self._root_above(task.stat.path)
 
     def _root_above(self, path: bytes) -> bytes:
@@ -149,7 +164,7 @@ class Queue:
         for task in self._to_read(len(passed_over) + 1, closed | self.unreachable):
             if task.photo not in passed_over:
                 self._again.add(task.photo)
-                return task
+                return replace(task, told=self._adding.told(task.hash))
         return None
 
     def _to_read(self, limit: int, outside: set[bytes]) -> list[ReadAgain]:

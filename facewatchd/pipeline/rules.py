@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from facewatchd.decisions import FaceSaid, Said
@@ -21,20 +20,29 @@ class Rules:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._anchored: dict[bytes, list[tuple[Spot, str]]] = {}
+        self._anchored: dict[bytes, dict[Spot, str]] = {}  # by photo: whose each spot is
+        self._anchors: dict[str, tuple[Spot, ...]] = {}  # as they are in there, by person
         self.said = Said()
 
     def use(self, said: Said) -> None:
         """Go by another state of what was said."""
         self.said = said
-        self.read_anchors()
+        self.read_anchors({*said.people, *self._anchors})
 
-    def read_anchors(self) -> None:
-        """Take in by which faces people are found again, which a decision has changed."""
-        self._anchored = defaultdict(list)
-        for person, of_person in self.said.people.items():
-            for spot in of_person.anchors:
-                self._anchored[spot.photo].append((spot, person))
+    def read_anchors(self, people: Iterable[str]) -> None:
+        """Take in by which faces ``people`` are found again, of whom something was said."""
+        for person in people:
+            said = self.said.people.get(person)
+            anchors = () if said is None else said.anchors
+            before = self._anchors.get(person, ())
+            if anchors is before:
+                continue
+            for spot in before:
+                if self._anchored[spot.photo].get(spot) == person:
+                    del self._anchored[spot.photo][spot]
+            for spot in anchors:
+                self._anchored.setdefault(spot.photo, {})[spot] = person
+            self._anchors[person] = anchors
 
     def of(self, faces: Iterable[int]) -> dict[int, FaceSaid]:
         """Return what was said of those of ``faces`` of one photo of which anything was.
@@ -44,13 +52,13 @@ class Rules:
         """
         asked = list(faces)
         photo = self._store.decisions.photo_of(asked[0]) if asked else None
-        if photo is None or not (self.said.spots_in(photo) or photo in self._anchored):
+        if photo is None or not (self.said.spots_in(photo) or self._anchored.get(photo)):
             return {}
         there = self._store.decisions.at(photo)
         said = {
             at.face: self.said.faces[spot] for at, spot in self._matched(there, self._spots(photo))
         }
-        anchored = dict(self._anchored.get(photo, ()))
+        anchored = self._anchored.get(photo, {})
         silent = [at for at in there if at.face not in said]
         for at, spot in self._matched(silent, list(anchored)):
             said[at.face] = FaceSaid(person=anchored[spot])

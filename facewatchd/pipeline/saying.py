@@ -130,6 +130,22 @@ class Saying:
             )
         return self._deciding.say(Kind.IS_NOT, person=who.pop(), faces=spoken)
 
+    def check_open(self, faces: Sequence[int], since: int) -> None:
+        """Raise DecisionError if anything was said of ``faces`` after decision ``since``."""
+        once = list(dict.fromkeys(faces))
+        asked = {each.spot: face for face, each in zip(once, self._some(once), strict=True)}
+        for decision in reversed(self._deciding.decisions):
+            if decision.number <= since:
+                return
+            about = [asked[each.spot] for each in decision.faces if each.spot in asked]
+            if about and self._deciding.effect(decision) is None:
+                raise DecisionError(
+                    f"Somebody has answered for face {about[0]} meanwhile:"
+                    f" decision {decision.number}.",
+                    f"See: facewatchctl face show {about[0]}; to take it back: facewatchctl undo"
+                    f" {decision.number}",
+                )
+
     def ignore(self, faces: Sequence[int]) -> Decision:
         """Say that ``faces`` are nobody's, for good."""
         return self._deciding.say(Kind.IGNORE, faces=self._some(faces))

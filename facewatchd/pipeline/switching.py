@@ -81,9 +81,10 @@ class Switching:
             )
         to = resolve(text, self._store.engines.current, self._settings.setup)
         self._settle_trial()
-        photos = self._store.rereading.sample(PHOTOS, outside=self._outside)
+        sample = self._store.rereading.sample(PHOTOS, outside=self._outside)
+        photos = [self._encoding.told(task) for task in sample]
         settings = worker_settings(self._settings, to)
-        self.trial = Trial(to, settings, list(photos), self._settings.limits.seconds)
+        self.trial = Trial(to, settings, [*photos], self._settings.limits.seconds)
 
     def begin(self, text: str) -> None:
         """Begin to switch to the engine that ``text`` names; it must have been tried."""
@@ -235,6 +236,7 @@ class Switching:
         with self._store.transaction():
             adopted = adopt(self._store, self._placing, anew=False, breathe=self._breathe)
         log.info("%d photos follow to %s.", adopted.photos, self._store.engines.current.name)
+        self._encoding.look_again()
         self._publishing.touch(before | {person for photo in photos for person in near(photo)})
 
     def _go_on(self, switch: Switch) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from facewatchd.decisions.contradictions import contradicted
 from facewatchd.decisions.said import undone_by
 from facewatchd.errors import NotFoundError
 from facewatchd.store import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from facewatchd.decisions import Decision
@@ -115,10 +116,22 @@ class Telling:
                 "faces": len(each.faces),
                 "photos": len(each.photos),
                 "of": None if each.of is None else numbers.get(each.of),
-                "inert": "undone" if each.id in undone else deciding.said.inert.get(each.id),
+                "inert": _inert(each, undone, deciding.said.inert),
+                "over": self._contradicted(each, undone),
             }
             for each in decisions
         ]
+
+    def _contradicted(self, decision: Decision, undone: Collection[str]) -> int | None:
+        """Return the number of the last decision that ``decision`` contradicts."""
+        deciding = self._pipeline.deciding
+        earlier = (
+            each
+            for each in deciding.decisions
+            if each.number < decision.number and each.id not in undone
+        )
+        found = contradicted(decision, earlier, deciding.said.root)
+        return None if found is None else found.number
 
     def _called(self, people: set[str]) -> dict[str | None, str]:
         """Return the names of ``people`` now, or else their folders."""
@@ -130,6 +143,12 @@ class Telling:
         with reading(self._database) as store:
             folders = store.folders()
         return {who: os.fsdecode(folders[who]) for who in people if who in folders} | named
+
+
+def _inert(decision: Decision, undone: Collection[str], inert: Mapping[str, str]) -> str | None:
+    if decision.erased:
+        return "forgotten"
+    return "undone" if decision.id in undone else inert.get(decision.id)
 
 
 def _face(row: dict[str, Any], store: Views) -> dict[str, Any]:

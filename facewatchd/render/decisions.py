@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from facewatchd.render.show import Grid
@@ -10,11 +11,19 @@ from facewatchd.render.words import count, moment
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_SHORT = 8  # letters of an id
+_ID = re.compile(r"[0-9a-f]{16}")
+_SHORT = 8
 
 
-def decision_words(decision: dict[str, Any]) -> str:
-    """Return what a decision says, without a full stop."""
+def decision_words(decision: dict[str, Any], who: str | None = None) -> str:
+    """Return what a decision says, without a full stop; its person may be called ``who``.
+
+    Otherwise people are called as they are now, which may be by what the decision itself said.
+    """
+    if decision.get("inert") == "forgotten":
+        return f"{decision['kind']}, of what is forgotten"
+    if who is not None:
+        decision = decision | {"person": who, "person_called": who}
     return _WORDS[decision["kind"]](decision)
 
 
@@ -37,7 +46,7 @@ def log_grid(decisions: list[dict[str, Any]]) -> Grid:
 def _effect(inert: str | None) -> str:
     if inert is None:
         return ""
-    return inert if inert == "undone" else f"none: {inert}"
+    return inert if inert in {"undone", "forgotten"} else f"none: {inert}"
 
 
 def _person(decision: dict[str, Any]) -> str:
@@ -49,7 +58,9 @@ def _other(decision: dict[str, Any]) -> str:
 
 
 def _short(person: str | None) -> str:
-    return "somebody" if person is None else person[:_SHORT]
+    if person is None:
+        return "somebody"
+    return person[:_SHORT] if _ID.fullmatch(person) else person
 
 
 def _name(decision: dict[str, Any]) -> str:
@@ -60,8 +71,11 @@ def _name(decision: dict[str, Any]) -> str:
 
 
 def _merge(decision: dict[str, Any]) -> str:
+    person, other = _person(decision), _other(decision)
+    if person == other:  # the name of the other one stayed
+        person = _short(decision["person"])
     called = f", called {decision['name']}" if decision["name"] else ""
-    return f"{_other(decision)} and {_person(decision)} are one person{called}"
+    return f"{person} and {other} are one person{called}"
 
 
 def _split(decision: dict[str, Any]) -> str:
@@ -98,7 +112,9 @@ def _forget(decision: dict[str, Any]) -> str:
         for of, one in (("photos", "photo"), ("faces", "face"))
         if decision[of]
     ]
-    return f"{' and '.join(what) or 'a person'} forgotten"
+    if decision["person"] is not None:
+        what.insert(0, "a person")
+    return f"{' and '.join(what)} forgotten"
 
 
 def _are(decision: dict[str, Any]) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 from facewatchd.render.show import Field, Grid
 from facewatchd.render.words import count, taken
 
+_SAID = {"confirmed": "you said whose it is", "added": "its box is yours"}
+
 
 def person_fields(person: dict[str, Any]) -> list[Field]:
     """Describe a person and the faces in ``least_similar``."""
@@ -34,8 +36,8 @@ def face_fields(face: dict[str, Any]) -> list[Field]:
         Field("Engine", face["engine"]),
         Field("Person", who_words(face)),
     ]
-    if face["said"] is not None and face["person"] is not None:
-        fields.append(Field("Said", "by you"))
+    if face["person"] is not None and face["said"] is not None:
+        fields.append(Field("Said", _SAID[face["said"]]))
     return fields
 
 

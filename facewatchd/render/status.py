@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from facewatchd.render.asking import first_words
+from facewatchd.render.backup import backup_fields
 from facewatchd.render.engine import engine_fields
+from facewatchd.render.plan import waits_words
 from facewatchd.render.show import Field
 from facewatchd.render.words import count, duration, moment, some
 
@@ -30,11 +33,15 @@ def status_fields(status: dict[str, Any], *, age: float | None = None) -> list[F
         Field("Photos", f"{status['photos']:,}" + some(", {:,} missing", status["missing"])),
         Field("Faces", f"{status['faces']:,}, {status['doubtful']:,} of them doubtful"),
         Field("People", f"{status['people']:,}, {status['folders']:,} of them with a folder"),
+        Field("Next", "" if status["first"] is None else first_words(status["first"])),
+        Field("Next", _questions(status["questions"])),
         *engine_fields(status["engine"]),
         Field("Re-clustering", _clustering(clustering)),
         Field("Re-clustering", clustering["error"]),
+        Field("Plan", _plan(clustering["plan"])),
         Field("Output", f"{output['path']}: {count(output['links'], 'link')}"),
         Field("Output", output["error"]),
+        *backup_fields(status),
         *(Field("In the way", path) for path in output["conflicts"]),
         *(Field("Error", f"{e['path']}: {e['reason']}") for e in status.get("errors", [])),
     ]
@@ -78,6 +85,13 @@ def _files(status: dict[str, Any]) -> str:
     return f"{words}, {files['failed']:,} failed, {files['unsupported']:,} unsupported"
 
 
+def _questions(questions: dict[str, Any]) -> str:
+    faces = questions["faces"]
+    waits = "waits" if faces == 1 else "wait"
+    words = f"{count(faces, 'face')} {waits} for an answer: facewatchctl doubtful next"
+    return words if faces else ""
+
+
 def _commonest(counted: Iterable[tuple[str, int]]) -> str:
     """Return the commonest of ``counted`` in words, and how many files all others are."""
     sums: Counter[str] = Counter()
@@ -87,6 +101,10 @@ def _commonest(counted: Iterable[tuple[str, int]]) -> str:
     others = sums.total() - sum(files for _, files in named)
     words = [f"{files:,} {name}" for name, files in named]
     return ", ".join([*words, f"{others:,} others"] if others else words)
+
+
+def _plan(plan: dict[str, Any] | None) -> str:
+    return "" if plan is None else f"{waits_words(plan)} (facewatchctl plan show)"
 
 
 def _clustering(clustering: dict[str, Any]) -> str:

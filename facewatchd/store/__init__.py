@@ -21,11 +21,16 @@ from facewatchd.store.engines import Engines
 from facewatchd.store.faces import Faces
 from facewatchd.store.files import Files
 from facewatchd.store.folders import Folders
+from facewatchd.store.forgotten import Forgotten
+from facewatchd.store.lacking import Lacking
 from facewatchd.store.links import Links
 from facewatchd.store.people import People
 from facewatchd.store.photos import Photos
+from facewatchd.store.plans import Plans
 from facewatchd.store.rereading import Rereading
+from facewatchd.store.runs import Runs
 from facewatchd.store.schema import migrations
+from facewatchd.store.successions import Successions
 from facewatchd.store.views import Views
 from facewatchd.store.who import Who
 from facewatchd.store.writing import write_errors
@@ -74,6 +79,11 @@ class Store:
         self.links = Links(self._db)
         self.decisions = Decisions(self._db)
         self.who = Who(self._db)
+        self.runs = Runs(self._db)
+        self.plans = Plans(self._db)
+        self.lacking = Lacking(self._db)
+        self.successions = Successions(self._db)
+        self.forgotten = Forgotten(self._db)
         if engine is not None and self.engines.known is None:
             self.found(engine)
 

@@ -56,7 +56,7 @@ class Album:
         """Return all about one face; its box is in the upright pixels of the file ``photo``."""
         row = self._db.execute(
             "SELECT faces.id, quality, faces.engine, said, person, name, similarity, path,"
-            " captured, box_left, box_top, box_right, box_bottom, width, height,"
+            " photos.captured, box_left, box_top, box_right, box_bottom, width, height,"
             " photos.orientation, coalesce(files.orientation, photos.orientation)"
             " FROM faces JOIN photos ON photos.id = faces.photo"
             " LEFT JOIN looks ON looks.id = look LEFT JOIN people ON people.id = person"
@@ -92,9 +92,10 @@ class Album:
             if person in shown:
                 shown[person] |= self._photo(picture)
         rows = self._db.execute(
-            "SELECT photos.id, hash, min(path), captured FROM photos"
+            "SELECT photos.id, hash, min(path), photos.captured FROM photos"
             " JOIN files ON files.photo = photos.id"
-            " WHERE captured >= ? AND captured < ? GROUP BY photos.id ORDER BY captured, hash",
+            " WHERE photos.captured >= ? AND photos.captured < ?"
+            " GROUP BY photos.id ORDER BY photos.captured, hash",
             [-_NEVER if since is None else since, _NEVER if until is None else until],
         )
         return [

@@ -29,13 +29,16 @@ _COMPARABLE = "faces.engine = (SELECT value FROM facts WHERE name = 'engine')"
 class AllFaces(NamedTuple):
     """Every face, ordered by photo hash and box, as re-clustering reads it.
 
-    ``encodings`` is float32 (N, D); ``persons`` holds the person of each face or None.
+    ``encodings`` is float32 (N, D); ``persons`` holds the person of each face or None, ``owners``
+    whom that face was given to before merges.  ``confirmed`` bool (N,): the user said whose it is.
     """
 
     ids: NDArray[np.int64]
     photos: NDArray[np.int64]
     persons: list[str | None]
     encodings: NDArray[np.float32]
+    owners: list[str | None]
+    confirmed: NDArray[np.bool_]
 
 
 class Member(NamedTuple):
@@ -156,17 +159,18 @@ class Faces:
         ).fetchone()
         return row[0] if row else None
 
-    def all(self, min_quality: float = 0.0) -> AllFaces:
+    def all(self, min_quality: float = 0.0, *, ignored: bool = True) -> AllFaces:
         """Return every face of at least that quality by the library's engine.
 
-        They are ordered by photo hash and box, so the same faces come in the same order.
+        Those that the user ignores are among them only if ``ignored``.  They are ordered by photo
+        hash and box, so the same faces come in the same order.
         """
         rows = self._db.execute(
-            "SELECT faces.id, photo, person, encoding FROM faces"
-            " JOIN photos ON photos.id = photo LEFT JOIN looks ON looks.id = look"
-            f" WHERE quality >= ? AND {_COMPARABLE}"
+            "SELECT faces.id, photo, person, encoding, owner, said IN ('confirmed', 'added')"
+            " FROM faces JOIN photos ON photos.id = photo LEFT JOIN looks ON looks.id = look"
+            f" WHERE quality >= ? AND {_COMPARABLE} AND (? OR said IS NOT 'ignored')"
             " ORDER BY hash, box_left, box_top, box_right, box_bottom",
-            [min_quality],
+            [min_quality, ignored],
         ).fetchall()
         encodings = np.frombuffer(b"".join(row[3] for row in rows), dtype="<f4")
         return AllFaces(
@@ -174,6 +178,8 @@ class Faces:
             np.array([row[1] for row in rows], dtype=np.int64),
             [row[2] for row in rows],
             encodings.reshape(len(rows), -1) if rows else encodings.reshape(0, 0),
+            [row[4] for row in rows],
+            np.array([row[5] == 1 for row in rows], dtype=np.bool_),
         )
 
     def of_person(self, person: str) -> list[Member]:
@@ -233,13 +239,6 @@ class Faces:
         rows = list(places)
         self._db.executemany("UPDATE faces SET look = ?, similarity = ? WHERE id = ?", rows)
         self._db.executemany("DELETE FROM candidates WHERE face = ?", [(row[2],) for row in rows])
-
-    def below(self, min_quality: float) -> list[int]:
-        """Return the faces of a lower quality by the library's engine."""
-        rows = self._db.execute(
-            f"SELECT id FROM faces WHERE quality < ? AND {_COMPARABLE}", [min_quality]
-        )
-        return [row[0] for row in rows]
 
     def doubt_all(self, faces: Iterable[int]) -> None:
         """Make each of ``faces`` doubtful, without candidates yet."""

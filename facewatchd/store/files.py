@@ -158,6 +158,14 @@ class Files:
             [photo, orientation, file],
         )
 
+    def forgotten(self, file: int) -> None:
+        """Mark a file as read that shows what the user had forgotten: no photo."""
+        self._db.execute(
+            "UPDATE files SET state = 'done', photo = NULL, orientation = NULL, reason = NULL"
+            " WHERE id = ?",
+            [file],
+        )
+
     def unsupported(self, file: int, kind: str, reason: str) -> None:
         """Mark a file as of a ``kind`` that is not read; it shows nothing."""
         self._db.execute(

@@ -7,16 +7,12 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from facewatchd.errors import StartError
+from facewatchd.errors import LockedError, StartError
 from facewatchd.mounts import is_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-class LockedError(StartError):
-    """Another program works on the state folder."""
 
 
 @contextmanager

@@ -36,6 +36,10 @@ class People:
         self._db.execute("INSERT INTO people (id) VALUES (?)", [person])
         return person
 
+    def restore(self, person: str) -> None:
+        """Let there be this person, who was there before."""
+        self._db.execute("INSERT INTO people (id) VALUES (?) ON CONFLICT (id) DO NOTHING", [person])
+
     def is_known(self, person: str) -> bool:
         """Whether there is this person."""
         row = self._db.execute("SELECT EXISTS (SELECT 1 FROM people WHERE id = ?)", [person])
@@ -47,8 +51,17 @@ class People:
 
     def looks(self) -> list[Look]:
         """Return every look, oldest first."""
+        return self._looks("")
+
+    def looks_owned(self, owner: str) -> list[Look]:
+        """Return the looks that ``owner`` owns, oldest first."""
+        return self._looks("AND owner = ?", owner)
+
+    def _looks(self, clause: str, *values: str) -> list[Look]:
         rows = self._db.execute(
-            f"SELECT id, person, centroid, count, spread FROM looks WHERE {_COMPARABLE} ORDER BY id"
+            "SELECT id, person, centroid, count, spread FROM looks"
+            f" WHERE {_COMPARABLE} {clause} ORDER BY id",
+            values,
         )
         return [
             Look(look, person, np.frombuffer(blob, dtype="<f8"), count, spread)

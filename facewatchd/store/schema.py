@@ -253,3 +253,33 @@ _PEOPLE = (
         similarity REAL NOT NULL
     )""",
 )
+
+
+@migrations(name="0006_successions")
+def _successions(db: Database) -> None:
+    """Files whose picture changed: which decisions are to be carried over, and which could not."""
+    for statement in _SUCCESSIONS:
+        db.execute(statement)
+
+
+_SUCCESSIONS = (
+    # The file at ``path`` shows ``photo``, and showed ``former`` before.
+    """CREATE TABLE successions (
+        former INTEGER NOT NULL REFERENCES photos ON DELETE CASCADE,
+        photo INTEGER NOT NULL REFERENCES photos ON DELETE CASCADE,
+        path BLOB NOT NULL,
+        PRIMARY KEY (former, photo)
+    ) WITHOUT ROWID""",
+    # What a decision (id) speaks of, by picture hash and by box in stored pixels, or with NULL by
+    # the photo alone, and what was not found in the picture that came in its place.
+    """CREATE TABLE unfound (
+        decision TEXT NOT NULL,
+        path BLOB NOT NULL,
+        former BLOB NOT NULL,
+        box_left INTEGER,
+        box_top INTEGER,
+        box_right INTEGER,
+        box_bottom INTEGER,
+        at REAL NOT NULL
+    )""",
+)

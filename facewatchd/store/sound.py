@@ -154,7 +154,9 @@ def _refuse_other(file: Path) -> None:
     if begins != _MAGIC:
         raise _refusal(file, "is no store")
     if in_use:
-        raise _refusal(file, f"is not complete without {log.name}: it was copied from a store in use")
+        raise _refusal(
+            file, f"is not complete without {log.name}: it is in use, or was copied then"
+        )
 
 
 def _refusal(file: Path, why: str) -> StoreError:

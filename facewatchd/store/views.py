@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from facewatchd.model import Box
 from facewatchd.orientation import turned
+from facewatchd.store.advice import Advice
 from facewatchd.store.album import Album
+from facewatchd.store.decisions import Decisions
 from facewatchd.store.engines import Engines
 from facewatchd.store.files import below
 from facewatchd.store.people import folders
@@ -34,6 +36,8 @@ class Views:
         self._db = db
         self.rereading = Rereading(db)
         self.album = Album(db)
+        self.advice = Advice(db)
+        self.decisions = Decisions(db)
         self.engines = Engines(db, self.rereading)
 
     def counts(self) -> dict[str, int]:

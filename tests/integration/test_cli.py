@@ -14,7 +14,8 @@ import click
 import pytest
 
 from facewatchd.api import ROUTES
-from facewatchd.cli import main, where
+from facewatchd.cli import main
+from facewatchd.cli.place import where
 from facewatchd.errors import Exit
 from tests.support.scripted import PHOTO, Scripted, served
 
@@ -120,7 +121,8 @@ def on_a_terminal(*arguments: str) -> str:
 @pytest.mark.usefixtures("daemon")
 def test_json_is_what_the_api_answers(state: Path, control: Scripted) -> None:
     assert json.loads(ask(state, "status", "--json")) == control.status()
-    assert json.loads(ask(state, "people", "--json")) == control.people()
+    assert json.loads(ask(state, "people", "--hidden", "--json")) == control.people()
+    assert json.loads(ask(state, "people", "--json")) == control.people()[:1]
     assert json.loads(ask(state, "doubtful", "--json")) == control.doubtful(100)
     assert json.loads(ask(state, "errors", "--json")) == control.errors(100)
     assert json.loads(ask(state, "find", PHOTO, "--json")) == control.find(PHOTO)
@@ -129,10 +131,10 @@ def test_json_is_what_the_api_answers(state: Path, control: Scripted) -> None:
 
 @pytest.mark.usefixtures("daemon")
 def test_lists_are_a_line_a_row_with_tabs_between(state: Path) -> None:
-    assert ask(state, "people") == (
-        "\tperson_0001\t8\t8\t1970-01-01\t1970-01-02\tp1\nZoë\thidden\t2\t2\t\t\tp2\n"
-    )
-    assert ask(state, "doubtful") == f"{SHOWN}\t1,2,3,4\t0.50\tperson_0001 0.61\n"
+    shown = "\tperson_0001\t8\t8\t1970-01-01\t1970-01-02\tp1\n"
+    assert ask(state, "people") == ask(state, "people", "list") == shown
+    assert ask(state, "people", "--hidden") == shown + "Zoë\thidden\t2\t2\t\t\tp2\n"
+    assert ask(state, "doubtful") == f"1\t{SHOWN}\t1,2,3,4\t0.50\tperson_0001 0.61\n"
     assert ask(state, "errors") == f"{SHOWN}\t2\tThe file is cut short.\n"
 
 
@@ -149,7 +151,7 @@ def test_a_photo_is_found_by_a_name_that_is_no_text(state: Path) -> None:
         f"Photo: {SHOWN}",
         "State: done",
         "Taken: 2016-05-14 10:30, from its metadata",
-        "Face: person_0001, similarity 0.71, at 10,20,110,120",
+        "Face: 7, person_0001, similarity 0.71, at 10,20,110,120",
         "Link: /people/person_0001/caf.jpg",
     ]
 
@@ -297,7 +299,9 @@ def test_a_last_status_of_another_version_is_not_shown(state: Path, control: Scr
     "arguments",
     [
         *(("status",), ("people",), ("find", "a.jpg"), ("why", "a.jpg"), ("scan",)),
-        *(("recluster", "--wait"), ("status", "--watch")),
+        *(("recluster", "--wait"), ("status", "--watch"), ("people", "show", "x"), ("log",)),
+        *(("people", "merge", "x", "y"), ("undo",), ("photos",), ("face", "ignore", "1")),
+        *(("export", "/nowhere", "--person", "x"), ("ignore", "--unnamed-below", "3")),
     ],
 )
 def test_without_a_daemon_nothing_is_said_but_how_to_start_one(
@@ -312,6 +316,17 @@ def test_without_a_daemon_nothing_is_said_but_how_to_start_one(
     "arguments",
     [
         *(("errors", "--limit", "0"), ("dance",), ("find",), ("why",)),
+        *(("people", "dance"), ("people", "name", "p1"), ("people", "name", "p1", "A", "--none")),
+        *(("people", "name", "p1", " "), ("people", "split", "p1"), ("people", "split", "p1", "x")),
+        *(("face", "assign", "1"), ("face", "assign", "1", "x", "p1"), ("face", "assign", "p1")),
+        *(("face", "assign", "--new", "Zoe"), ("face", "assign", "1", "p1", "--new", "Zoe")),
+        *(("face", "assign", "1", "--new", ""), ("face", "reject"), ("face", "ignore")),
+        *(("face", "add", "a.jpg", "p1"), ("face", "add", "a.jpg", "p1", "--box", "1,2,3")),
+        ("face", "add", "a.jpg", "p1", "--box", "1,2,3,4", "--no-box"),
+        *(("ignore",), ("ignore", "--unnamed-below", "0"), ("photos", "--json", "--print0")),
+        *(("photos", "--since", "2016-13"), ("photos", "--until", "16"), ("export", "/x")),
+        *(("photos", "--since", "2015-02-29"), ("photos", "--until", "0000")),
+        ("completion", "tcsh"),
         ("status", "--json", "--watch"),
     ],
 )
@@ -326,7 +341,7 @@ def test_the_socket_is_found_without_the_configuration(
 ) -> None:
     monkeypatch.delenv("FACEWATCHD_SOCKET", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr("facewatchd.cli._SYSTEM_SOCKET", tmp_path / "run" / "api.sock")
+    monkeypatch.setattr("facewatchd.cli.place._SYSTEM_SOCKET", tmp_path / "run" / "api.sock")
     own, system = tmp_path / "facewatchd", Path("/var/lib/facewatchd")
     assert where(None, None).socket == own / "api.sock"
     assert where(None, None).states == (own, system)
@@ -370,6 +385,16 @@ def commands() -> list[tuple[str, click.Command]]:
     return [("facewatchctl", main), *main.commands.items()]
 
 
+def inner_commands() -> list[tuple[str, str, click.Command]]:
+    return [
+        (outer, name, command)
+        for outer, group in main.commands.items()
+        if isinstance(group, click.Group)
+        for name, command in group.commands.items()
+        if outer != "models"  # has a page of its own
+    ]
+
+
 def explained(command: str) -> str:
     """Return what the page says about one command."""
     page = (REPOSITORY / "docs" / "facewatchctl.md").read_text()
@@ -380,12 +405,29 @@ def explained(command: str) -> str:
 
 @pytest.mark.parametrize(("name", "command"), commands())
 def test_every_command_and_option_is_explained(name: str, command: click.Command) -> None:
-    text = explained(name)
-    for parameter in command.params:
-        if isinstance(parameter, click.Option):
-            assert f"`{parameter.opts[0]}" in text
-        else:
-            assert parameter.make_metavar(click.Context(command)).strip("[]") in text
+    assert unexplained(command, explained(name)) == []
+
+
+@pytest.mark.parametrize(("outer", "name", "command"), inner_commands())
+def test_every_command_within_a_group_is_explained(
+    outer: str, name: str, command: click.Command
+) -> None:
+    row = re.search(rf"^\| `{outer} {name}\b.*", explained(outer), re.MULTILINE)
+    assert row is not None
+    options = [p for p in command.params if p.opts[0] != "--json"]  # told for all of them at once
+    assert unexplained(command, row[0], options) == []
+
+
+def unexplained(
+    command: click.Command, text: str, parameters: list[click.Parameter] | None = None
+) -> list[str]:
+    names = [
+        f"`{parameter.opts[0]}"
+        if isinstance(parameter, click.Option)
+        else parameter.make_metavar(click.Context(command)).strip("[]")
+        for parameter in (command.params if parameters is None else parameters)
+    ]
+    return [name for name in names if name not in text]
 
 
 def test_no_command_is_explained_that_is_not_there() -> None:

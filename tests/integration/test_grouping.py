@@ -79,7 +79,12 @@ def test_a_face_alone_is_doubtful_and_knows_whom_it_may_be(library: Library) -> 
     assert len(library.store.faces.people_near(alone)) == 1
 
 
-def test_two_people_who_turn_out_to_be_one_are_joined_into_the_larger(library: Library) -> None:
+def test_two_people_who_turn_out_to_be_one_are_joined_into_the_larger(tmp_path: Path) -> None:
+    with closing(Library(tmp_path, recluster={"max_churn": 1})) as library:
+        two_people_become_one(library)
+
+
+def two_people_become_one(library: Library) -> None:
     many = [library.add(near(A, i)) for i in range(4)]
     few = [library.add(near((1.0, 0.0), i)) for i in range(2)]
     library.recluster()
@@ -89,6 +94,7 @@ def test_two_people_who_turn_out_to_be_one_are_joined_into_the_larger(library: L
         library.add((0.1 * i, 0.0))
     library.recluster()
     assert library.person_of(many[0]) == larger
+    assert {library.person_of(photo) for photo in few} == {larger}
     assert {look.person for look in library.store.people.looks()} >= {larger}
 
 

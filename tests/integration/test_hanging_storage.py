@@ -14,8 +14,11 @@ import psutil
 import pytest
 
 from facewatchd.config import load
+from facewatchd.journal import Journal
 from facewatchd.model import FileStat, FileState, Setup, WorkerSettings
+from facewatchd.pipeline.adding import Adding
 from facewatchd.pipeline.clock import SystemClock
+from facewatchd.pipeline.deciding import Deciding
 from facewatchd.pipeline.encoding import Encoding, Origin
 from facewatchd.pipeline.placing import Placing
 from facewatchd.pipeline.publishing import Publishing
@@ -86,13 +89,18 @@ class Bench:
         self.clock = SystemClock()
         self.hanging: list[bytes] = []
         rules = Rules(self.store)
+        publishing = Publishing(settings, self.store, rules, self.clock, SCALE)
+        placing = Placing(self.store, rules, SCALE, 0.0)
+        journal = Journal([folder / "state"], self.store.fact("library"))
+        deciding = Deciding(self.store, journal, rules, placing, publishing, self.clock)
         self.encoding = Encoding(
             self.store,
             self.pool,
-            Publishing(settings, self.store, rules, self.clock, SCALE),
+            publishing,
             self.clock,
             engine=ENGINE,
-            placing=Placing(self.store, rules, SCALE, 0.0),
+            placing=placing,
+            adding=Adding(self.store, deciding, rules, placing, publishing),
             origin=Origin(roots, lambda _: None, self.hanging.append),
         )
 

@@ -207,7 +207,7 @@ def test_a_face_is_cut_out_of_the_same_photo_only(photos: Path, make_pool: MakeP
     stat = FileStat.of(name, path.stat())
     answer = finish(pool, CropFace(stat, found.hash, box, 512))
     assert isinstance(answer, Cropped)
-    assert answer.jpeg[:3] == b"\xff\xd8\xff"
+    assert answer.picture[:3] == b"\xff\xd8\xff"
     other = CropFace(replace(stat, mtime_ns=1), found.hash, Box(0, 0, 9, 9), 512)
     assert finish(pool, other) == PhotoChanged()
 

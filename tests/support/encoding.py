@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facewatchd.config import load
+from facewatchd.journal import Journal
 from facewatchd.model import (
     Answer,
     Box,
@@ -22,8 +23,12 @@ from facewatchd.model import (
     Quality,
     ReadPhoto,
     Task,
+    Told,
 )
+from facewatchd.pipeline.adding import Adding
+from facewatchd.pipeline.deciding import Deciding
 from facewatchd.pipeline.encoding import Encoding, Origin
+from facewatchd.pipeline.inheriting import Inheriting
 from facewatchd.pipeline.placing import Placing
 from facewatchd.pipeline.publishing import Publishing
 from facewatchd.pipeline.rules import Rules
@@ -51,6 +56,7 @@ class ScriptedPool:
         self.stuck: list[Task] = []
         self.outcomes: list[Outcome] = []
         self.answered: list[bool] = []
+        self.told: list[Told] = []
 
     @property
     def free(self) -> int:
@@ -70,8 +76,9 @@ class ScriptedPool:
         if not isinstance(answer, Hashed):
             self.task = None
 
-    def answer(self, task: Task, *, encode: bool) -> None:
+    def answer(self, task: Task, *, encode: bool, told: Told) -> None:
         assert task is self.task
+        self.told.append(told)
         self.answered.append(encode)
         if not encode:
             self.task = None
@@ -99,6 +106,17 @@ class Bench:
         rules = Rules(store)
         self.publishing = Publishing(settings, store, rules, self.clock, SCALE)
         self.placing = Placing(store, rules, SCALE, 0.3)
+        self.deciding = Deciding(
+            store,
+            Journal([output.parent / "journal"], store.fact("library")),
+            rules,
+            self.placing,
+            self.publishing,
+            self.clock,
+        )
+        self.deciding.start()
+        self.adding = Adding(store, self.deciding, rules, self.placing, self.publishing)
+        self.inheriting = Inheriting(store, self.deciding, rules, self.placing, self.clock)
         self.encoding = Encoding(
             store,
             self.pool,  # type: ignore[arg-type]  # all of the pool that Encoding uses
@@ -106,6 +124,7 @@ class Bench:
             self.clock,
             engine=ENGINE,
             placing=self.placing,
+            adding=self.adding,
             origin=Origin([ROOT, OTHER_ROOT], self.again.append, self.hanging.append),
         )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facewatchd.config import Settings, load
+from facewatchd.config import COPIES, Settings, load
 from facewatchd.journal import Journal
 from facewatchd.model import (
     Box,
@@ -20,12 +20,15 @@ from facewatchd.model import (
     PhotoResult,
     Quality,
 )
+from facewatchd.pipeline.adding import Adding
 from facewatchd.pipeline.deciding import Deciding
 from facewatchd.pipeline.encoding import Encoding, Origin
 from facewatchd.pipeline.grouping import Grouping
+from facewatchd.pipeline.inheriting import Inheriting
 from facewatchd.pipeline.looks import fill
 from facewatchd.pipeline.placing import Placing
 from facewatchd.pipeline.publishing import Publishing
+from facewatchd.pipeline.replanning import Replanning
 from facewatchd.pipeline.rules import Rules
 from facewatchd.pipeline.saying import Saying
 from facewatchd.plugins import Scale
@@ -91,6 +94,8 @@ class Library:
         )
         self.deciding.start()
         self.saying = Saying(self.store, self.deciding)
+        self.adding = Adding(self.store, self.deciding, rules, self.placing, self.publishing)
+        self.inheriting = Inheriting(self.store, self.deciding, rules, self.placing, self.clock)
         self.encoding = Encoding(
             self.store,
             NoPool(),  # type: ignore[arg-type]  # nothing is read here
@@ -98,10 +103,19 @@ class Library:
             self.clock,
             engine=ENGINE,
             placing=self.placing,
+            adding=self.adding,
             origin=Origin([bytes(folder / "photos")], lambda _: None, lambda _: None),
         )
+        self.replanning = Replanning(
+            self.store,
+            self.deciding,
+            self.placing,
+            self.publishing,
+            self.clock,
+            self.settings.engine.min_quality,
+        )
         self.grouping = Grouping(
-            self.settings, self.store, self.placing, self.publishing, self.clock, SCALE
+            self.settings, self.store, self.placing, self.replanning, self.clock, SCALE
         )
         self.photos = folder / "photos"
         self._number = 0
@@ -192,7 +206,7 @@ class Library:
         """Return the names in each folder of the output that holds links or covers."""
         found: dict[str, set[str]] = {}
         for path in self.output.rglob("*"):
-            if path.is_symlink() or path.is_file():
+            if path.parent.name != COPIES and (path.is_symlink() or path.is_file()):
                 folder = str(path.parent.relative_to(self.output))
                 found.setdefault(folder, set()).add(path.name)
         return found

@@ -12,12 +12,20 @@ from facewatchd.errors import ApiError, NotFoundError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
+
+    from facewatchd.decisions import Decision
+    from facewatchd.model import PictureForm
+    from facewatchd.pipeline.advising import Advising
+    from facewatchd.pipeline.saying import Saying
+    from facewatchd.pipeline.telling import Telling
 
 ROOT = b"/photos"
 PHOTO = b"/photos/caf\xe9\n.jpg"
 FACE = {
+    "face": 7,
+    "said": None,
     "box": [10, 20, 110, 120],
     "quality": 0.75,
     "person": "p1",
@@ -40,6 +48,8 @@ class Scripted:
         self.clustered: float | None = None
         self.still_running = 0
         self.switch: dict[str, Any] | None = None
+        self.waiting: dict[str, Any] | None = None
+        self.applied = {"id": "0a1b2c3d", "moves": 14, "dropped": [3, 8], "again": False}
         self.estimates = 0
 
     def status(self) -> dict[str, Any]:
@@ -90,6 +100,7 @@ class Scripted:
                 "last_seconds": 2.5,
                 "next": 1_700_086_500.0,
                 "new_faces": 0,
+                "plan": None,
             },
             "engine": {
                 "name": "hog+dlib",
@@ -103,6 +114,10 @@ class Scripted:
             "seconds_left": None,
             "workers": 2,
             "output": {"path": "/people", "links": 8, "conflicts": [], "error": None},
+            "first": None,
+            "questions": {"faces": 1},
+            "backup": {"last": None, "path": None, "error": None, "running": False},
+            "lost": None,
             "errors": [{"path": path, "reason": "The file is cut short.", "tries": 2}],
         }
 
@@ -180,9 +195,24 @@ class Scripted:
         chain = ["It is in the root /photos.", "Its face is person_0001's."]
         return {"path": shown, "verdict": "linked", "chain": chain}
 
-    def recluster(self) -> None:
-        self.asked.append(("recluster", None))
+    def recluster(self, *, dry: bool) -> None:
+        self.asked.append(("recluster", dry or None))
         self.still_running = 2
+
+    def plan(self) -> dict[str, Any]:
+        if self.waiting is None:
+            raise NotFoundError("No plan waits.", "See: facewatchctl recluster")
+        return self.waiting
+
+    def apply_plan(self, plan: str | None) -> dict[str, Any]:
+        self.asked.append(("apply", plan))
+        return self.applied
+
+    def drop_plan(self, plan: str | None) -> None:
+        self.asked.append(("drop", plan))
+
+    def back_up(self, path: bytes, *, force: bool) -> None:
+        self.asked.append(("backup", (path, force)))
 
     def estimate(self, engine: str) -> None:
         self.asked.append(("estimate", engine))
@@ -216,6 +246,24 @@ class Scripted:
 
     def abort_switch(self) -> None:
         self.asked.append(("abort", None))
+
+    def say(self, wish: Callable[[Saying], Decision]) -> dict[str, Any]:
+        """Refuse: a script has no people; ``living`` has."""
+        raise NotFoundError(f"There is nobody whom {wish} could mean.", "See: the script")
+
+    def calibrated(self) -> dict[str, Any]:
+        raise NotFoundError("There is nobody to calibrate by.", "See: the script")
+
+    def picture(self, face: int, side: int, form: PictureForm) -> bytes:
+        raise NotFoundError(f"There is no face {face} in {side} as {form}.", "See: the script")
+
+    @property
+    def advising(self) -> Advising:
+        raise NotFoundError("There is nobody to ask about.", "See: the script")
+
+    @property
+    def telling(self) -> Telling:
+        raise NotFoundError("There is nobody to tell of.", "See: the script")
 
     def asked_for(self, what: str) -> list[Any]:
         return [parameter for name, parameter in self.asked if name == what]

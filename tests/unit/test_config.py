@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SECTIONS = {"engine", "limits", "people", "recluster", "roots", "watching", "decisions"}
+SECTIONS = {"backups", "engine", "limits", "people", "recluster", "roots", "watching", "decisions"}
 COMMENTED = REPOSITORY / "config" / "facewatchd.yaml"
 FOLDERS = {"roots": [{"path": "/photos"}], "output": "/people", "state": "/state"}
 

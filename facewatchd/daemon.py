@@ -100,6 +100,7 @@ def run(settings: Settings, stops: Callable[[Pipeline], list[int]]) -> None:
         report = Report(settings, pipeline, control)
         service.ready(report.renew(time.monotonic()))
         log.info("Watching %s.", ", ".join(str(root.path) for root in settings.roots))
+        gc.freeze()  # what was read of the journal stays: collections need not look at it
         _loop(pipeline, report, service, stop)
         service.stopping()
         report.renew(time.monotonic())

@@ -124,6 +124,7 @@ STATUS = shape(
         shape(people=list_of(shape(person=TEXT, folder=maybe(TEXT), faces=INT)), share=NUMBER)
     ),
     questions=shape(faces=INT),
+    journal=shape(decisions=INT, mended=list_of(TEXT), behind=list_of(TEXT)),
     backup=shape(last=maybe(NUMBER), path=maybe(TEXT), error=maybe(TEXT), running=TRUTH),
     lost=maybe(TEXT),
     errors=list_of(FAILED),

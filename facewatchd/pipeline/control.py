@@ -113,6 +113,11 @@ class Control:
                 },
                 "first": self.advising.first(store) if live.clustered_at is not None else None,
                 "questions": {"faces": store.advice.waiting()},
+                "journal": {
+                    "decisions": live.journal.decisions,
+                    "mended": list(live.journal.mended),
+                    "behind": list(live.journal.behind),
+                },
                 "backup": _backup(live.backup),
                 "lost": lost(self._settings.state),
                 "errors": [_error(row) for row in store.errors(_LAST_ERRORS)],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from facewatchd.decisions import Decision, Kind, Origin, Said, Spoken, Touched, replay, to_line
 from facewatchd.decisions.said import difference, touched_by, undone_by
@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 _MOST_AHEAD, _LEAST_AHEAD = 600, 200
 
 log = logging.getLogger(__name__)
+
+
+class JournalLook(NamedTuple):
+    """How many decisions there are, what was mended at the start, which copies are behind: why."""
+
+    decisions: int
+    mended: tuple[str, ...]
+    behind: tuple[str, ...]
 
 
 class Deciding:
@@ -87,15 +95,14 @@ class Deciding:
                 self._store.decisions.replace(self._decisions)
                 self._projecting.project_all()
 
-    @property
-    def reports(self) -> Sequence[str]:
-        """What was mended in the journal at the start, as sentences."""
-        return self._journal.reports
+    def look(self) -> JournalLook:
+        """Return how the journal is."""
+        behind = tuple(self._journal.degraded.values())
+        return JournalLook(len(self._decisions), tuple(self._journal.reports), behind)
 
-    @property
-    def degraded(self) -> Sequence[str]:
-        """Why copies of the journal are not up to date, as sentences."""
-        return tuple(self._journal.degraded.values())
+    def mend(self) -> None:
+        """Bring copies of the journal up to date that could not be written."""
+        self._journal.mend()
 
     # -- what can be said
 

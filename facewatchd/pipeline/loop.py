@@ -15,7 +15,7 @@ from facewatchd.errors import FacewatchError, LoadError
 from facewatchd.journal import Journal
 from facewatchd.pipeline.adding import Adding
 from facewatchd.pipeline.backups import Backups
-from facewatchd.pipeline.deciding import Deciding
+from facewatchd.pipeline.deciding import Deciding, JournalLook
 from facewatchd.pipeline.encoding import Encoding, Origin
 from facewatchd.pipeline.engine import (
     check_installed,
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from facewatchd.watch import Hint
 
 _PURGE = 3600.0
+_MEND = 900.0  # seconds; a disk with a copy of the journal may be back
 _ANSWERS_WITHIN = 20.0  # seconds; one large change of the output tree can take that long
 _LOOKS_EVERY = 10.0  # seconds; while something is under way, its limits of time are enforced
 
@@ -85,6 +86,7 @@ class Live:
     unreachable: tuple[bytes, ...]  # places whose photos cannot be read now
     switched: str | None  # what the last switch of the engine since the start came to
     backup: BackupLook
+    journal: JournalLook
 
 
 class Pipeline:
@@ -177,6 +179,7 @@ class Pipeline:
         now = clock.monotonic()
         self._timers = {
             self._purge: (_PURGE, now + _PURGE),
+            self.deciding.mend: (_MEND, now + _MEND),
         }
         self.live = self._look("starting")
 
@@ -417,6 +420,7 @@ class Pipeline:
             unreachable=tuple(sorted(self._unreachable())),
             switched=self.switching.last,
             backup=self._backups.look(),
+            journal=self.deciding.look(),
         )
 
 

@@ -100,8 +100,12 @@ def test_a_dry_run_is_waited_for_and_its_plan_shown(state: Path, control: Script
     control.waiting = PLAN
     assert "0a1b2c3d" in run(state, "recluster", "--dry-run").output
     assert control.asked == [("recluster", True)]
-    assert json.loads(run(state, "recluster", "--dry-run", "--json").output) == PLAN
     assert run(state, "recluster", "--json").exit_code == Exit.USAGE
+
+
+def test_the_plan_of_a_dry_run_is_told_as_json(state: Path, control: Scripted) -> None:
+    control.waiting = PLAN
+    assert json.loads(run(state, "recluster", "--dry-run", "--json").output) == PLAN
 
 
 def test_applying_tells_what_was_left_alone(state: Path, control: Scripted) -> None:

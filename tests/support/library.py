@@ -21,8 +21,10 @@ from facewatchd.model import (
     Quality,
 )
 from facewatchd.pipeline.adding import Adding
+from facewatchd.pipeline.backups import Backups
 from facewatchd.pipeline.deciding import Deciding
 from facewatchd.pipeline.encoding import Encoding, Origin
+from facewatchd.pipeline.forgetting import Forgetting
 from facewatchd.pipeline.grouping import Grouping
 from facewatchd.pipeline.inheriting import Inheriting
 from facewatchd.pipeline.looks import fill
@@ -31,6 +33,7 @@ from facewatchd.pipeline.publishing import Publishing
 from facewatchd.pipeline.replanning import Replanning
 from facewatchd.pipeline.rules import Rules
 from facewatchd.pipeline.saying import Saying
+from facewatchd.pipeline.traces import Traces
 from facewatchd.plugins import Scale
 from facewatchd.store import Store
 from facewatchd.store.views import Views
@@ -117,6 +120,25 @@ class Library:
         self.grouping = Grouping(
             self.settings, self.store, self.placing, self.replanning, self.clock, SCALE
         )
+        self.traces = Traces(
+            self.settings,
+            self.store,
+            self.deciding,
+            self.publishing,
+            Backups(self.settings, self.store, self.clock, lambda: None),
+            self.clock,
+        )
+        self.forgetting = Forgetting(
+            self.store,
+            self.deciding,
+            self.saying,
+            self.placing,
+            publishing=self.publishing,
+            grouping=self.grouping,
+            replanning=self.replanning,
+            traces=self.traces,
+        )
+        self.forgetting.start()
         self.photos = folder / "photos"
         self._number = 0
 

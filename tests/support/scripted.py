@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from facewatchd.decisions import Decision
     from facewatchd.model import PictureForm
     from facewatchd.pipeline.advising import Advising
+    from facewatchd.pipeline.forgetting import What
     from facewatchd.pipeline.saying import Saying
     from facewatchd.pipeline.telling import Telling
 
@@ -117,6 +118,7 @@ class Scripted:
             "first": None,
             "questions": {"faces": 1},
             "backup": {"last": None, "path": None, "error": None, "running": False},
+            "journal": {"decisions": 0, "mended": [], "behind": []},
             "lost": None,
             "errors": [{"path": path, "reason": "The file is cut short.", "tries": 2}],
         }
@@ -250,6 +252,30 @@ class Scripted:
     def say(self, wish: Callable[[Saying], Decision]) -> dict[str, Any]:
         """Refuse: a script has no people; ``living`` has."""
         raise NotFoundError(f"There is nobody whom {wish} could mean.", "See: the script")
+
+    def forgettable(self, what: What) -> dict[str, Any]:
+        self.asked.append(("forgettable", what))
+        if what.face not in {None, FACE["face"]} or what.photo not in {None, *self.known}:
+            raise NotFoundError("There is no such thing.", "See: the script")
+        if what.person not in {None, "p1", "7"}:
+            raise NotFoundError(f"There is nobody called {what.person!r}.", "See: the script")
+        names = ["Zoë"] if what.person else []
+        return {
+            "person": "p1" if what.person else None,
+            "faces": 8,
+            "photos": 7,
+            "people": 2 if what.person else 0,
+            "names": names,
+            "decisions": 3,
+        }
+
+    def forget(self, what: What) -> dict[str, Any]:
+        told = self.forgettable(what)
+        self.asked.append(("forget", what))
+        return told | {"number": 9}
+
+    def traces(self) -> dict[str, Any]:
+        return {"done": True, "waits": None, "left": ["/mnt/stick is away."]}
 
     def calibrated(self) -> dict[str, Any]:
         raise NotFoundError("There is nobody to calibrate by.", "See: the script")

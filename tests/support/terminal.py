@@ -37,17 +37,18 @@ class Terminal:
             start_new_session=True,
         )
         os.close(theirs)
-        self.raw = ""
+        self._bytes = b""
         self._read_to = 0
 
     def until(self, words: str) -> str:
         """Read on until ``words`` are shown, and return what came since the last time."""
         deadline = time.monotonic() + _PATIENCE
-        while words not in (shown := self._plain(self._read_to)):
+        while words not in (shown := self._plain[self._read_to :]):
             assert select.select([self._ours], [], [], deadline - time.monotonic())[0], shown
             assert self._read(), f"{words!r} did not come: {shown}"
-        self._read_to = len(self.raw)
-        return shown
+        end = shown.index(words) + len(words)
+        self._read_to += end
+        return shown[:end]
 
     def type(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
@@ -61,7 +62,7 @@ class Terminal:
         while select.select([self._ours], [], [], _PATIENCE)[0] and self._read():
             continue
         assert self._process.wait(_PATIENCE) == 0, self.raw
-        return self._plain(self._read_to)
+        return self._plain[self._read_to :]
 
     def close(self) -> None:
         if self._process.poll() is None:
@@ -71,10 +72,16 @@ class Terminal:
 
     def _read(self) -> bool:
         try:
-            self.raw += os.read(self._ours, 65536).decode()
+            self._bytes += os.read(self._ours, 65536)
         except OSError:  # EIO: the other side was closed
             return False
         return True
 
-    def _plain(self, start: int) -> str:
-        return _ESCAPES.sub("", self.raw[start:]).replace("\r\n", "\n")
+    @property
+    def raw(self) -> str:
+        """All that was printed."""
+        return self._bytes.decode(errors="replace")
+
+    @property
+    def _plain(self) -> str:
+        return _ESCAPES.sub("", self.raw).replace("\r\n", "\n")

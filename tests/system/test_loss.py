@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 
-# Share of the faces of which nothing was said that may come out differently: a face that is near to a
-# kept person when its photo is read again is given to that person, in the order of reading.
+# Share of the faces of which nothing was said that may come out differently: a face that is near
+# to a kept person when its photo is read again is given to that person, in the order of reading.
 DIFFERENT = 0.2
 PAGE = 4096
 

@@ -80,6 +80,7 @@ def status() -> dict[str, Any]:
         "seconds_left": 200.0,
         "workers": 2,
         "backup": {"last": None, "path": None, "error": None, "running": False},
+        "journal": {"decisions": 0, "mended": [], "behind": []},
         "lost": None,
         "first": None,
         "questions": {"faces": 0},

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from facewatchd.client import Client
 
 _TWO = 2
-_pairs = click.argument(
-    "pairs", metavar="NUMBER...|PERSON OTHER", type=PERSON, nargs=-1, required=True
-)
+_pairs = click.argument("pairs", metavar="PAIR...", type=PERSON, nargs=-1, required=True)
 
 
 @click.group(cls=Listing)
@@ -43,7 +41,7 @@ def list_(place: Where, *, as_json: bool, limit: int) -> None:
 @json_option
 @click.pass_obj
 def accept(place: Where, *, pairs: tuple[str, ...], as_json: bool) -> None:
-    """Say that the two of each suggestion NUMBER, or PERSON and OTHER, are one person."""
+    """Say that the two of each PAIR, a number of the list, are one person; or name the two."""
     client = place.client()
     for person, other in _meant(client, pairs):
         decision = client.say("people/merge", person=person, other=other)
@@ -55,7 +53,7 @@ def accept(place: Where, *, pairs: tuple[str, ...], as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def reject(place: Where, *, pairs: tuple[str, ...], as_json: bool) -> None:
-    """Say that they are two people; it is never suggested again."""
+    """Say that the two of each PAIR are two people, who are never suggested again."""
     client = place.client()
     for person, other in _meant(client, pairs):
         decision = client.say("people/apart", person=person, other=other)

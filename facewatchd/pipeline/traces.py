@@ -81,7 +81,7 @@ class Traces:
     @property
     def look(self) -> TracesLook:
         """How far it is."""
-        left = (*self._deciding.degraded, *self._left, ELSEWHERE)
+        left = (*self._deciding.look().behind, *self._left, ELSEWHERE)
         return TracesLook(self._of is None, self._waits, left)
 
     def follow(self, decision: Decision, folders: Iterable[bytes] = ()) -> None:

@@ -135,7 +135,8 @@ def test_a_picture_shows_the_face_in_each_form(settled: Daemon) -> None:
     for form in ("jpeg", "png", "ppm"):
         with Image.open(BytesIO(client.picture(1, 48, form))) as picture:
             assert (picture.format, picture.size) == (form.upper(), (48, 48))
-            seen.append(picture.convert("L").resize((1, 1)).getpixel((0, 0)))
+            grey = picture.convert("L").tobytes()
+            seen.append(sum(grey) / len(grey))
     assert max(seen) - min(seen) <= 3
     photo = client.face(1)["photo"]
     os.remove(photo)

@@ -81,21 +81,17 @@ def test_a_face_alone_is_doubtful_and_knows_whom_it_may_be(library: Library) -> 
 
 def test_two_people_who_turn_out_to_be_one_are_joined_into_the_larger(tmp_path: Path) -> None:
     with closing(Library(tmp_path, recluster={"max_churn": 1})) as library:
-        two_people_become_one(library)
-
-
-def two_people_become_one(library: Library) -> None:
-    many = [library.add(near(A, i)) for i in range(4)]
-    few = [library.add(near((1.0, 0.0), i)) for i in range(2)]
-    library.recluster()
-    larger = library.person_of(many[0])
-    assert library.person_of(few[0]) != larger
-    for i in range(1, 10):
-        library.add((0.1 * i, 0.0))
-    library.recluster()
-    assert library.person_of(many[0]) == larger
-    assert {library.person_of(photo) for photo in few} == {larger}
-    assert {look.person for look in library.store.people.looks()} >= {larger}
+        many = [library.add(near(A, i)) for i in range(4)]
+        few = [library.add(near((1.0, 0.0), i)) for i in range(2)]
+        library.recluster()
+        larger = library.person_of(many[0])
+        assert library.person_of(few[0]) != larger
+        for i in range(1, 10):
+            library.add((0.1 * i, 0.0))
+        library.recluster()
+        assert library.person_of(many[0]) == larger
+        assert {library.person_of(photo) for photo in few} == {larger}
+        assert {look.person for look in library.store.people.looks()} >= {larger}
 
 
 def test_a_person_who_looks_different_at_times_has_looks_and_new_faces_find_them(

@@ -64,7 +64,7 @@ def read(daemon: Daemon) -> list[Path]:
 
 def person_in(daemon: Daemon, name: str) -> str:
     """Return the person who has most of the photos in the folder ``name``."""
-    people = [
+    people: list[str] = [
         face["person"]
         for path in (daemon.photos / name).iterdir()
         for face in daemon.client.find(bytes(path))["faces"]
@@ -158,7 +158,7 @@ def check_gone(daemon: Daemon, stored: set[bytes]) -> None:
 
 
 def test_nothing_of_a_forgotten_person_is_left_and_nothing_comes_back(
-    daemon: Daemon, tmp_path: Path, photos: Path
+    daemon: Daemon,
 ) -> None:
     person = name_and_merge(daemon)
     stored = pieces(encodings(daemon, person))
@@ -260,10 +260,10 @@ def test_it_asks_on_a_terminal_and_refuses_without_one(daemon: Daemon) -> None:
 
 
 def test_a_photo_and_a_face_are_forgotten_by_what_they_are_called(daemon: Daemon) -> None:
-    photo = sorted((daemon.photos / "penny").iterdir())[0]
+    photo = min((daemon.photos / "penny").iterdir())
     assert daemon.ctl("forget", photo, "--yes").returncode == 0
     assert daemon.client.find(bytes(photo))["faces"] == []
-    other = sorted((daemon.photos / "amy").iterdir())[0]
+    other = min((daemon.photos / "amy").iterdir())
     (face,) = daemon.client.find(bytes(other))["faces"]
     assert daemon.ctl("forget", str(face["face"]), "--yes").returncode == 0
     assert daemon.client.find(bytes(other))["faces"] == []

@@ -14,6 +14,8 @@ from tests.support.deciding import PEOPLE, SPOTS, Saying, journals
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from facewatchd.decisions import Spot
+
 ONE, TWO, THREE, *_ = SPOTS
 
 
@@ -109,14 +111,14 @@ def test_it_is_not_said_any_more_whose_a_face_was() -> None:
 
 @given(journals(forget=False), st.sampled_from(PEOPLE), st.sets(st.sampled_from(SPOTS)))
 def test_nothing_forgotten_is_left_and_nothing_else_is_lost(
-    journal: Sequence[Decision], person: str, spots: set[object]
+    journal: Sequence[Decision], person: str, spots: set[Spot]
 ) -> None:
     before = replay(journal)
     root = before.root(person)
     theirs = {spot for spot, said in before.faces.items() if said.person in before.people}
     theirs = {s for s in theirs if before.root(str(before.faces[s].person)) == root}
     gone = theirs | spots
-    left = forgotten(journal, person=root, faces=tuple(Spoken(s) for s in sorted(gone)))  # type: ignore[type-var]  # they are spots
+    left = forgotten(journal, person=root, faces=tuple(Spoken(s) for s in sorted(gone)))
     assert without_forgotten(left) == left
     people = {p for p in {*before.people, *PEOPLE} if before.root(p) == root}
     for decision in left[:-1]:

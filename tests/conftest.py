@@ -59,11 +59,14 @@ def measured(record_property: Callable[[str, object], None]) -> Callable[[str], 
 
 
 @pytest.fixture
-def shown(record_property: Callable[[str, object], None]) -> Callable[[str, str], None]:
-    """Return a function for the end of a test: what was done, and what was shown by that."""
+def shown(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Return a function that notes a row of the table: what was done, and what was shown by that.
 
-    def note(what: str, result: str) -> None:
-        record_property(_SHOWN, [what, result])
+    It takes one text for each column of the document's table.
+    """
+
+    def note(what: str, *results: str) -> None:
+        record_property(_SHOWN, [what, *results])
 
     return note
 
@@ -87,17 +90,17 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
 
 
 def _write_table(document: Path, rows: list[tuple[str, ...]]) -> None:
-    """Put ``rows`` between the marks; ValueError without them.
+    """Put ``rows`` between the marks, below the table's head; ValueError without any of these.
 
     Rows of an earlier run stay, unless the same was done again: all of it takes more than one run.
     """
     text = document.read_text(encoding="utf-8")
     before, rest = text.split(_BEGIN)
     there, after = rest.split(_END)
-    lines = ["| what was done | what was shown |", "|---|---|"]
+    head, rule, *before_now = [line for line in there.splitlines() if line.startswith("|")]
     shown = {row[0]: f"| {' | '.join(row)} |" for row in rows}
-    kept = {line.split("|")[1].strip(): line for line in there.splitlines() if line[:2] == "| "}
-    lines += [line for _, line in sorted({**kept, **shown}.items()) if line not in lines]
+    kept = {line.split("|")[1].strip(): line for line in before_now}
+    lines = [head, rule, *(line for _, line in sorted({**kept, **shown}.items()))]
     table = "".join(f"{line}\n" for line in lines)
     document.write_text(f"{before}{_BEGIN}\n{table}\n{_END}{after}", encoding="utf-8")
 

@@ -14,7 +14,7 @@ from facewatchd.decisions import Decision, Kind, Spoken, replay
 from facewatchd.overlap import LEAST, iou
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from facewatchd.decisions import Spot
     from facewatchd.model import Box
@@ -24,23 +24,38 @@ _STAY = {Kind.FORGET, Kind.UNDO}  # they hold no names, and no faces that are no
 
 @dataclass(slots=True)
 class Gone:
-    """What has been forgotten: ``people`` with whom they were in the end, photos by their hash."""
+    """What has been forgotten: ``people`` with whom they were in the end, photos, and faces.
+
+    ``pictures`` are the hashes of all photos in which anything was forgotten.
+    """
 
     people: dict[str, str] = field(default_factory=dict)
-    photos: set[bytes] = field(default_factory=set)
-    boxes: dict[bytes, list[Box]] = field(default_factory=lambda: defaultdict(list))
+    pictures: set[bytes] = field(default_factory=set)
+    _whole: set[bytes] = field(default_factory=set)
+    _boxes: dict[bytes, list[Box]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, decision: Decision, people: set[str]) -> None:
         """Add what a decision to forget speaks of; ``people`` are who its person was."""
         self.people |= dict.fromkeys(people, str(decision.person))
-        self.photos.update(decision.photos)
-        for spoken in decision.faces:
-            self.boxes[spoken.spot.photo].append(spoken.spot.box)
+        self.add_places(decision.photos, (spoken.spot for spoken in decision.faces))
+
+    def add_places(self, photos: Iterable[bytes], spots: Iterable[Spot]) -> None:
+        """Add whole photos, by their hash, and single faces."""
+        for photo in photos:
+            self._whole.add(photo)
+            self.pictures.add(photo)
+        for spot in spots:
+            self._boxes[spot.photo].append(spot.box)
+            self.pictures.add(spot.photo)
 
     def holds(self, spot: Spot) -> bool:
         """Whether a face is forgotten: its photo is, or it lies on one (IoU of 0.3 or more)."""
-        boxes = self.boxes.get(spot.photo, ())
-        return spot.photo in self.photos or any(iou(spot.box, box) >= LEAST for box in boxes)
+        boxes = self._boxes.get(spot.photo, ())
+        return spot.photo in self._whole or any(iou(spot.box, box) >= LEAST for box in boxes)
+
+    def holds_all_of(self, photo: bytes) -> bool:
+        """Whether a whole photo is forgotten."""
+        return photo in self._whole
 
 
 def without_forgotten(decisions: Sequence[Decision]) -> list[Decision]:
@@ -55,7 +70,7 @@ def without_forgotten(decisions: Sequence[Decision]) -> list[Decision]:
         decision = left[at]
         if decision.kind is Kind.FORGET:
             gone.add(decision, _people(decisions, at))
-        elif gone.people or gone.photos or gone.boxes:
+        else:
             left[at] = _without(decision, gone)
     return left
 
@@ -65,21 +80,22 @@ def _people(decisions: Sequence[Decision], at: int) -> set[str]:
     person = decisions[at].person
     if person is None:
         return set()
-    if not any(each.kind is Kind.MERGE and not each.erased for each in decisions[:at]):
-        return {person}
+    merges = (each for each in decisions[:at] if each.kind is Kind.MERGE)
+    if not any(person in {each.person, each.other} for each in merges):
+        return {person}  # the first merge into somebody names this one
     said = replay(decisions[:at])
     return {person, *(each for each in said.people if said.root(each) == person)}
 
 
 def _without(decision: Decision, gone: Gone) -> Decision:
-    if decision.erased or decision.kind in _STAY:
+    if decision.erased or decision.kind in _STAY or not _may_concern(decision, gone):
         return decision
     faces = tuple(
         Spoken(spot, None if was in gone.people else was)
         for spot, was in decision.faces
         if not gone.holds(spot)
     )
-    photos = tuple(photo for photo in decision.photos if photo not in gone.photos)
+    photos = tuple(photo for photo in decision.photos if not gone.holds_all_of(photo))
     anchors = {
         person: spots
         for person, every in decision.anchors.items()
@@ -96,6 +112,21 @@ def _without(decision: Decision, gone: Gone) -> Decision:
             return replace(left, kind=Kind.NAME, new=False)
         return _erased(decision)
     return decision if left == decision else left
+
+
+def _may_concern(decision: Decision, gone: Gone) -> bool:
+    """Whether a decision names anybody, or a photo, of whom anything was forgotten.
+
+    Most do not, and this takes a tenth of the time of looking closer.
+    """
+    people, pictures = gone.people, gone.pictures
+    return (
+        _names(decision, gone)
+        or not people.keys().isdisjoint(decision.anchors)
+        or not pictures.isdisjoint(decision.photos)
+        or any(spot.photo in pictures or was in people for spot, was in decision.faces)
+        or any(spot.photo in pictures for spots in decision.anchors.values() for spot in spots)
+    )
 
 
 def _names(decision: Decision, gone: Gone) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -54,11 +53,6 @@ class Concerned:
     photos: tuple[bytes, ...]
     spots: tuple[Spot, ...]
     faces: tuple[At, ...]
-
-    @property
-    def pictures(self) -> set[bytes]:
-        """The hashes of all photos in which anything is forgotten."""
-        return {*self.photos, *(spot.photo for spot in self.spots)}
 
 
 class Forgetting:
@@ -197,10 +191,9 @@ class Forgetting:
 
     def _lying(self, photos: Iterable[bytes], spots: Iterable[Spot]) -> Iterable[At]:
         """Yield the faces in the store that are in ``photos``, or lie on one of ``spots``."""
-        gone = Gone(photos=set(photos))
-        for spot in spots:
-            gone.boxes[spot.photo].append(spot.box)
-        for picture in sorted(gone.photos | gone.boxes.keys()):
+        gone = Gone()
+        gone.add_places(photos, spots)
+        for picture in sorted(gone.pictures):
             yield from (at for at in self._store.decisions.at(picture) if gone.holds(at.spot))
 
     # -- carrying it out
@@ -222,7 +215,6 @@ class Forgetting:
         doubtful = self._store.decisions.doubtful_near(people)
         owners = {at.owner for at in faces if at.owner is not None}
         for at in faces:
-            self._publishing.touch(self._store.faces.people_near(at.photo))
             forgotten.remove_face(at.face)
         for picture in decision.photos:
             forgotten.remove_photo(picture)
@@ -241,11 +233,9 @@ class Forgetting:
         self._placing.find_candidates([face for face in doubtful if face in left])
 
     def _delete_found_again(self, spots: Iterable[Spot]) -> None:
-        by_photo: dict[bytes, list[Spot]] = defaultdict(list)
-        for spot in spots:
-            by_photo[spot.photo].append(spot)
-        for picture, theirs in by_photo.items():
-            gone = Gone(boxes=defaultdict(list, {picture: [spot.box for spot in theirs]}))
+        gone = Gone()
+        gone.add_places((), spots)
+        for picture in gone.pictures:
             for number, box in self._store.forgotten.found_again(picture):
                 if gone.holds(Spot(picture, box)):
                     self._store.forgotten.remove_found_again(number)

@@ -12,6 +12,15 @@ import pytest
 from facewatchd.decisions import Decision, Kind, Spoken
 from facewatchd.errors import NotFoundError
 from facewatchd.journal import Journal
+from facewatchd.model import (
+    Box,
+    CaptureDate,
+    DateSource,
+    EngineId,
+    Face,
+    PhotoResult,
+    Quality,
+)
 from facewatchd.pipeline.forgetting import What
 from tests.support.library import Library
 
@@ -264,3 +273,82 @@ def test_a_former_engines_look_of_a_face_that_went_is_emptied(library: Library) 
         "SELECT centroid, count FROM looks WHERE id = ?", [look]
     ).fetchall()
     assert (centroid, count) == (b"", 0)
+
+
+def test_what_a_second_engine_has_found_there_goes_too(library: Library) -> None:
+    store, second = library.store, EngineId("any", "second", "1")
+    with store.transaction():
+        store.engines.begin(second)
+        for photo, place in ((1, ANN[0]), (4, BEN[0])):
+            quality = Quality(0.5, 0.5, 0.5)
+            face = Face(Box(0, 0, 9, 8), quality, np.array(place, np.float32))
+            date = CaptureDate(0.0, DateSource.EXIF)
+            result = PhotoResult(photo.to_bytes(16, "big"), 9, 9, date, (face,))
+            store.rereading.put(photo, result, result.faces)
+    library.forgetting.forget(What(person=who(library, 1)))
+    left = store.rereading.new_faces([1, 4])
+    assert {photo: len(faces) for photo, faces in left.items()} == {1: 0, 4: 1}
+
+
+def test_somebody_without_a_name_can_be_forgotten(library: Library) -> None:
+    ann = who(library, 1)
+    told = library.forgetting.forget(What(person=ann))
+    assert (told["faces"], told["names"], told["decisions"]) == (3, [], 0)
+    assert library.store.faces.all().ids.tolist() == [4, 5, 6]
+
+
+def test_a_face_that_may_be_a_forgotten_person_has_other_candidates(library: Library) -> None:
+    ann, ben = who(library, 1), who(library, 4)
+    library.add((0.4, 0.05))
+    assert library.candidates(7) == [ann]
+    library.forgetting.forget(What(person=ann))
+    assert library.candidates(7) == []
+    assert library.store.people.is_known(ben)
+
+
+def test_a_cover_that_is_forgotten_gives_way_to_another_face(library: Library) -> None:
+    ann = who(library, 1)
+    library.saying.name(ann, "Ann")
+    library.saying.cover(ann, 1)
+    library.store.people.set_cover(ann, 1)
+    library.publish()
+    library.forgetting.forget(What(face=1))
+    assert library.store.people.cover(ann) is None
+    library.publish()
+    assert library.store.people.cover(ann) in {2, 3}
+
+
+def test_who_was_split_from_a_forgotten_person_keeps_face_and_name(library: Library) -> None:
+    ann = who(library, 1)
+    other = str(library.saying.split(ann, [1]).other)
+    library.saying.name(other, "Zoe")
+    library.forgetting.forget(What(person=ann))
+    assert library.store.who.faces_of(other) == [1]
+    assert library.saying.person("Zoe") == other
+    library.close()
+    again = Library(library.photos.parent)
+    assert again.saying.person("Zoe") == other
+    assert again.store.decisions.kept() == {other}
+    again.close()
+
+
+def test_a_tree_that_cannot_be_made_delays_the_end_and_is_told(
+    library: Library, tmp_path: Path
+) -> None:
+    library.saying.name(who(library, 1), NAME)
+    library.publish()
+    library.output.rename(tmp_path / "unplugged")
+    library.output.write_text("no folder")
+    library.forgetting.forget(What(person=NAME))
+    finish(library)
+    finish(library)
+    before = library.traces.look
+    assert not before.done
+    assert before.waits
+    assert library.traces.removed_until == 0
+    library.output.unlink()
+    (tmp_path / "unplugged").rename(library.output)
+    finish(library)
+    finish(library)
+    assert library.traces.look.done
+    assert not found(everything(tmp_path), forms(NAME) | bytes_of(*ANN))

@@ -117,18 +117,18 @@ def owners_after(
 ) -> NDArray[np.int64]:
     """Return the owner of each face, int64 (N,), by the clusters ``labels`` (N,) of a run.
 
-    Settled faces stay.  A cluster with settled faces goes to the owner of most of them.  Another
-    one, and a face in none, goes to the owner of the nearest look of a kept person within
-    ``reach`` (L2, from the centroid), unless more than half of its faces refuse that person or are
-    in photos that show the person already; those that refuse are nobody's then.  What is left
-    goes by overlap to people who are not kept (`match`), and who is new then is numbered from P
-    on, in the order of labels.  -1 is nobody.
+    Settled faces stay.  A cluster with settled faces goes to the owner of most of them, unless they
+    may be there by mistake (`_may_lead`).  Another one, and a face in none, goes to the owner of
+    the nearest look of a kept person within ``reach`` (L2, from the centroid), unless more than
+    half of its faces refuse that person or are in photos that show the person already; those that
+    refuse are nobody's then.  What is left goes by overlap to people who are not kept (`match`),
+    and who is new then is numbered from P on, in the order of labels.  -1 is nobody.
 
     No person gets two faces of a photo: the settled ones stay, of the others the one nearest to a
     look of the person, if none is settled; the rest are nobody's.
     """
     clusters = members(labels)
-    owners = _with_the_settled(clusters, before.settled)
+    owners = _with_the_settled(clusters, before)
     joined = _join_looks(owners, encodings, photos, labels, before, reach)
     rest = np.where(joined | (owners >= 0), -1, labels)
     owners = np.where(_one_a_photo(owners, encodings, photos, before), owners, -1)
@@ -136,24 +136,36 @@ def owners_after(
     new = len(before.persons)
     for label in np.unique(rest[rest >= 0]).tolist():
         owner = kept.get(label)
-        owners[clusters[label]] = new if owner is None else owner
+        faces = clusters[label]
+        owners[faces[rest[faces] == label]] = new if owner is None else owner
         new += owner is None
     return owners
 
 
-def _with_the_settled(
-    clusters: list[NDArray[np.int64]], settled: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _with_the_settled(clusters: list[NDArray[np.int64]], before: Before) -> NDArray[np.int64]:
     """Leave settled faces where they are, and let the rest of their clusters follow most of them.
 
     The owners of the settled faces of one cluster are one person; of as many the lower is followed.
     """
+    settled = before.settled
     owners = settled.copy()
     for faces in clusters:
         held = settled[faces]
-        if (held >= 0).any():
+        if (held >= 0).any() and _may_lead(faces, held, before):
             owners[faces[held < 0]] = np.bincount(held[held >= 0]).argmax()
     return owners
+
+
+def _may_lead(faces: NDArray[np.int64], held: NDArray[np.int64], before: Before) -> bool:
+    """Whether the settled ones of ``faces`` can say whose all of them are.
+
+    They can when the user looked at one of them, or when nobody else had more of these faces until
+    now.  Else one face that came to the wrong person would take somebody whole there, unseen.
+    """
+    others = before.owners[faces[held < 0]]
+    most = np.bincount(others[others >= 0]).max(initial=0)
+    confirmed = before.confirmed[faces[held >= 0]].any()
+    return bool(confirmed or np.count_nonzero(held >= 0) >= most)
 
 
 def _join_looks(

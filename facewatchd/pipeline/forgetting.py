@@ -88,7 +88,7 @@ class Forgetting:
         ]
         if not promised:
             return
-        self._drop_what_runs()
+        self._grouping.begin_anew()
         with self._store.transaction():
             for decision in promised:
                 self._delete(decision)
@@ -126,7 +126,7 @@ class Forgetting:
         concerned = self._concerned(what)
         folders = self._store.people.folders()
         theirs = [folders[person] for person in concerned.people if person in folders]
-        self._drop_what_runs()
+        self._grouping.begin_anew()
         decision = self._deciding.forget(
             concerned.root, concerned.photos, concerned.spots, self._delete
         )
@@ -197,12 +197,6 @@ class Forgetting:
             yield from (at for at in self._store.decisions.at(picture) if gone.holds(at.spot))
 
     # -- carrying it out
-
-    def _drop_what_runs(self) -> None:
-        """End a clustering that has read what is to go; its like begins anew without it."""
-        if self._grouping.running:
-            self._grouping.close()
-            self._grouping.request()
 
     def _delete(self, decision: Decision) -> None:
         """Delete what a decision speaks of, as far as it is there; the caller's transaction."""

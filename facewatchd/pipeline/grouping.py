@@ -135,6 +135,13 @@ class Grouping:
         elif self._run.child.connection.poll():
             self._finish(self._run)
 
+    def begin_anew(self) -> None:
+        """End a run under way, which knows what has been forgotten, and ask for another one."""
+        if self._run is not None:
+            dry = self._run.dry
+            self.close()
+            self.request(dry=dry)
+
     def close(self) -> None:
         """End a run under way; what it would have said is lost, nothing else."""
         if self._run is not None:

@@ -18,7 +18,7 @@ from facewatchd.orientation import UPRIGHT, lies, turned, valid
 from facewatchd.overlap import LEAST, iou
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     from tests.support.daemon import Daemon
@@ -239,28 +239,36 @@ class Decided:
             self.promises = [each.without(promise.moves()) for each in self.promises]
             self.promises.append(promise)
 
-    def spoken_of(self) -> set[Sight]:
-        return {sight for promise in self.promises for sight in promise.faces}
+    def spoke_of(self, sight: Sight) -> bool:
+        return any(
+            said.photo == sight.photo and iou(said.box, sight.box) >= LEAST
+            for promise in self.promises
+            for said in promise.faces
+        )
 
-    def broken(self, view: View) -> list[str]:
-        """Return of each decision that does not hold what is wrong."""
-        found = ((each.kind, each.broken(view)) for each in self.promises)
-        return [f"{kind}: {what}" for kind, what in found if what is not None]
+
+def broken(promises: Iterable[Promise], view: View) -> list[str]:
+    """Return of each promise that does not hold what is wrong."""
+    found = ((each.kind, each.broken(view)) for each in promises)
+    return [f"{kind}: {what}" for kind, what in found if what is not None]
 
 
-def different(before: Mapping[Sight, str | None], after: Mapping[Sight, str | None]) -> int:
-    """Return how many faces of ``before`` are with others now, or gone; ids are not compared."""
-    pairs = Counter((before[at], after.get(at, at)) for at in before)
-    was_taken: set[Hashable] = set()
-    is_taken: set[Hashable] = set()
-    same = pairs.pop((None, None), 0)
-    for (was, now), number in pairs.most_common():
-        free = was not in was_taken and now not in is_taken
-        if was is not None and now is not None and free:
-            was_taken.add(was)
-            is_taken.add(now)
-            same += number
-    return len(before) - same
+def different(
+    before: Mapping[Sight, str | None],
+    after: Mapping[Sight, str | None],
+    among: Collection[Sight],
+) -> int:
+    """Return how many faces ``among`` those of ``before`` are with others now, or gone.
+
+    Ids are not compared: who has most of the faces of somebody before is the same person.
+    """
+    pairs = Counter((who, after[at]) for at, who in before.items() if at in after)
+    same: dict[str, str] = {}
+    for (was, now), _ in sorted(pairs.items(), key=lambda pair: (-pair[1], str(pair[0]))):
+        if was is not None and now is not None and was not in same and now not in same.values():
+            same[was] = now
+    missing = object()
+    return sum(after.get(at, missing) != same.get(before[at] or "") for at in among)
 
 
 def majority(view: View, photos: Collection[str]) -> str:

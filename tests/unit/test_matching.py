@@ -133,13 +133,14 @@ class Faces:
         kept: list[bool],
         looks: list[tuple[int, float]] | None = None,
         persons: list[int] | None = None,
+        confirmed: tuple[int, ...] = (),
     ) -> list[int]:
         before = Before(
             owners=np.array(self.owners, dtype=np.int64),
             persons=np.arange(len(kept)) if persons is None else np.array(persons),
             kept=np.array(kept, dtype=np.bool_),
             refused=np.array(self.refused, dtype=np.int64).reshape(-1, 2),
-            confirmed=np.zeros(len(self.places), dtype=np.bool_),
+            confirmed=np.isin(np.arange(len(self.places)), confirmed),
             looks=np.array([owner for owner, _ in looks or []], dtype=np.int64),
             centroids=np.array([place for _, place in looks or []], dtype=np.float64)[:, None],
         )
@@ -164,6 +165,21 @@ def test_several_clusters_with_settled_faces_of_one_person_are_all_that_person()
 
 def test_a_settled_face_in_no_cluster_stays() -> None:
     assert Faces().add(0.0, -1, owner=0).add(3.0, 0).add(3.0, 0).after([KEPT]) == [0, 1, 1]
+
+
+def test_a_face_that_is_with_the_wrong_person_takes_nobody_there() -> None:
+    faces = Faces().add(0.0, 0, owner=0).add(0.1, 0, owner=1).add(0.1, 0, owner=1)
+    assert faces.after([KEPT, NOT_KEPT], [(0, 9.0)]) == [0, 1, 1]
+
+
+def test_a_face_that_the_user_looked_at_takes_its_cluster_along() -> None:
+    faces = Faces().add(0.0, 0, owner=0).add(0.1, 0, owner=1).add(0.1, 0, owner=1)
+    assert faces.after([KEPT, NOT_KEPT], [(0, 9.0)], confirmed=(0,)) == [0, 0, 0]
+
+
+def test_a_few_settled_faces_take_somebody_along_whose_look_is_theirs() -> None:
+    faces = Faces().add(0.0, 0, owner=0).add(0.1, 0, owner=1).add(0.1, 0, owner=1)
+    assert faces.after([KEPT, NOT_KEPT], [(0, 0.0)]) == [0, 0, 0]
 
 
 def test_of_merged_people_a_cluster_goes_to_the_owner_of_most_of_its_settled_faces() -> None:

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 FOUND = (
     "box_left, box_top, box_right, box_bottom, quality, size, sharpness, confidence, pose, encoding"
 )
+# The number of the next face: no number is given twice.
+NEXT = (
+    "(SELECT 1 + max(coalesce((SELECT max(id) FROM faces), 0), coalesce((SELECT"
+    " CAST(value AS INTEGER) FROM facts WHERE name = 'last_face'), 0)))"
+)
 # Encodings of two engines are never compared: these are the library's.
 _COMPARABLE = "faces.engine = (SELECT value FROM facts WHERE name = 'engine')"
 
@@ -77,8 +82,8 @@ class Faces:
         return [
             insert(
                 self._db,
-                f"INSERT INTO faces (photo, engine, {FOUND})"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO faces (id, photo, engine, {FOUND})"
+                f" VALUES ({NEXT}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [photo, engine.encodings, *found_values(face, face.box)],
             )
             for face in found

@@ -8,7 +8,7 @@ import numpy as np
 
 from facewatchd.model import Box, FileStat, ReadAgain
 from facewatchd.orientation import turned
-from facewatchd.store.faces import FOUND, found_values
+from facewatchd.store.faces import FOUND, NEXT, found_values
 from facewatchd.store.files import below
 from facewatchd.store.writing import insert
 
@@ -252,7 +252,7 @@ class Rereading:
         """Enter the new face ``number`` as one that is nobody's yet, and return its id."""
         return insert(
             self._db,
-            f"INSERT INTO faces (photo, engine, {FOUND}) SELECT photo,"
+            f"INSERT INTO faces (id, photo, engine, {FOUND}) SELECT {NEXT}, photo,"
             f" (SELECT value FROM facts WHERE name = 'engine'), {FOUND}"
             " FROM next_faces WHERE id = ?",
             [number],

@@ -240,6 +240,12 @@ _PEOPLE = (
         person TEXT NOT NULL REFERENCES people ON DELETE CASCADE,
         PRIMARY KEY (photo, person)
     ) WITHOUT ROWID""",
+    # Users name faces by their numbers, and plans do: none is given twice.
+    """CREATE TRIGGER last_face_removed AFTER DELETE ON faces
+        WHEN old.id > coalesce((SELECT max(id) FROM faces), 0) BEGIN
+        INSERT OR REPLACE INTO facts SELECT 'last_face', max(old.id,
+            coalesce((SELECT CAST(value AS INTEGER) FROM facts WHERE name = 'last_face'), 0));
+        END""",
     """CREATE TABLE plan (
         id TEXT PRIMARY KEY,
         made REAL NOT NULL,

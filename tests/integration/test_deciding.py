@@ -151,6 +151,14 @@ def test_two_faces_of_one_photo_are_one_person_if_the_user_says_so(library: Libr
     assert [people(library)[face] for face in (7, 8)] == [ann, ann]
 
 
+def test_the_number_of_a_face_that_is_gone_is_not_given_again(library: Library) -> None:
+    with library.store.transaction():
+        library.store.faces.remove(6)
+        library.store.faces.remove(5)
+    library.add((5.0, 5.0))
+    assert sorted(people(library)) == [1, 2, 3, 4, 7]
+
+
 def test_later_photos_follow_what_was_said(library: Library) -> None:
     ann = who(library, 1)
     library.saying.reject([1], ann)

@@ -263,12 +263,13 @@ def different(
     Ids are not compared: who has most of the faces of somebody before is the same person.
     """
     pairs = Counter((who, after[at]) for at, who in before.items() if at in after)
-    same: dict[str, str] = {}
+    same: dict[str | None, str | None] = {None: None}
     for (was, now), _ in sorted(pairs.items(), key=lambda pair: (-pair[1], str(pair[0]))):
         if was is not None and now is not None and was not in same and now not in same.values():
             same[was] = now
-    missing = object()
-    return sum(after.get(at, missing) != same.get(before[at] or "") for at in among)
+    return sum(
+        at not in after or before[at] not in same or after[at] != same[before[at]] for at in among
+    )
 
 
 def majority(view: View, photos: Collection[str]) -> str:

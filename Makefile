@@ -47,11 +47,12 @@ soak: $(READY) ## Run the long tests, with a fixed seed (SOAK_SECONDS, SOAK_SEED
 	.venv/bin/python -m pytest -m soak --timeout $$((SOAK_SECONDS + 600))
 
 .PHONY: table
-table: $(READY) ## Show what intake promises, in full, and write the table in docs/intake.md
+table: $(READY) ## Show what intake and people.md promise, in full, and write the tables there
 	.venv/bin/python -m pytest tests/system/test_intake_storms.py \
 	    -m 'system or soak' -k 'not tenth' --table docs/intake.md
 	.venv/bin/python -m pytest tests/system/test_intake_[!s]*.py tests/system/test_kill*.py \
 	    tests/system/test_metadata.py -n 4 -m 'system or soak' -k 'not 100' --table docs/intake.md
+	.venv/bin/python -m pytest tests/system/test_session.py --table docs/people.md
 
 .PHONY: format
 format: $(READY) ## Format the code and mend what the linter can

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _SEED = 1
 _LONGEST = 3600.0
+_QUIET = 5.0  # seconds
 _DOUBTFUL = "_doubtful"
 
 
@@ -44,32 +45,47 @@ def mixed(photos: Path, number: int, to: Path) -> int:
 
 
 def until_morning(daemon: Daemon, photos: int) -> float:
-    """Start ``daemon``, wait until it has nothing left to do; return how many seconds that took."""
+    """Start ``daemon``, leave it alone until all faces are clustered and it is idle for a while.
+
+    The last clustering of a first start may wait: clusterings take a small share of the time.
+    Returns the seconds from the start to when nothing was left to do.
+    """
     start = time.monotonic()
+    idle_since: float | None = None
     daemon.start()
 
     def nothing_left() -> bool:
+        nonlocal idle_since
         status = daemon.status()
         read = status["files"].get("done", 0) + status["files"].get("failed", 0) >= photos
-        return bool(read and status["state"] == "idle" and status["recluster"]["last"])
+        clustered = status["recluster"]["last"] and status["recluster"]["new_faces"] == 0
+        if not (read and clustered and status["state"] == "idle"):
+            idle_since = None
+        elif idle_since is None:
+            idle_since = time.monotonic()
+        return idle_since is not None and time.monotonic() - idle_since > _QUIET
 
     daemon.wait_for(nothing_left, _LONGEST)
-    return time.monotonic() - start
+    return (idle_since or 0.0) - start
 
 
 def found(daemon: Daemon) -> dict[str, Any]:
     """Return what there is in the morning, and how much of it should not be."""
     status = daemon.status()
     client = daemon.client
-    people = [person for person in client.people() if person["folder"]]
+    people = [
+        each for each in client.people() if (daemon.output / (each["folder"] or "-")).is_dir()
+    ]
     links = list(_doubtful(daemon))
     return {
         "photos": status["photos"],
         "faces": status["faces"],
+        "clusterings": status["recluster"]["runs"],
         "people": status["people"],
         "people with a folder": len(people),
-        "of them, folders that show all their photos": sum(
-            _links(daemon.output / person["folder"]) == person["photos"] for person in people
+        "faces of them": sum(person["faces"] for person in people),
+        "folders that do not show what they should": sum(
+            _links(daemon.output / person["folder"]) != person["photos"] for person in people
         ),
         "faces of nobody": status["doubtful"],
         "links in _doubtful": len(links),

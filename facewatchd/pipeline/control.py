@@ -7,16 +7,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facewatchd import __version__
 from facewatchd.errors import ApiError, NotFoundError
 from facewatchd.model import EngineId
 from facewatchd.pipeline.advising import Advising
 from facewatchd.pipeline.calibrating import calibrated
 from facewatchd.pipeline.cutting import Cutting
-from facewatchd.pipeline.engine import difference, worker_settings
+from facewatchd.pipeline.engine import worker_settings
 from facewatchd.pipeline.hearing import heard
-from facewatchd.pipeline.readiness import WAIT
-from facewatchd.pipeline.recovering import lost
+from facewatchd.pipeline.status import errors, status
 from facewatchd.pipeline.telling import Telling
 from facewatchd.pipeline.trial import cost
 from facewatchd.pipeline.why import why
@@ -28,16 +26,10 @@ if TYPE_CHECKING:
     from facewatchd.config import Settings
     from facewatchd.decisions import Decision
     from facewatchd.model import PictureForm
-    from facewatchd.pipeline.backups import BackupLook
     from facewatchd.pipeline.forgetting import What
     from facewatchd.pipeline.hearing import Heard
-    from facewatchd.pipeline.loop import Live, Pipeline
-    from facewatchd.pipeline.replanning import PlanLook
-    from facewatchd.pipeline.root import RootLook
+    from facewatchd.pipeline.loop import Pipeline
     from facewatchd.pipeline.saying import Saying
-    from facewatchd.store.views import Views
-
-_LAST_ERRORS = 5
 
 
 class Control:
@@ -54,74 +46,7 @@ class Control:
 
     def status(self) -> dict[str, Any]:
         """Return how the daemon is doing."""
-        live = self._pipeline.live
-        with reading(self._settings.database) as store:
-            counts = store.counts()
-            states = store.files_by_state()
-            pending = states.get("pending", 0)
-            return {
-                "version": __version__,
-                "api": 1,
-                "state": live.state,
-                "pid": os.getpid(),
-                "started": self._started,
-                "time": time.time(),
-                "roots": [
-                    _root(look)
-                    | dict(zip(("files", "backlog"), store.files_below(look.path), strict=True))
-                    for look in live.roots
-                ],
-                "settling": live.settling,
-                "files": {
-                    name: states.get(name, 0)
-                    for name in ("pending", "done", "failed", "unsupported")
-                },
-                "failures": [
-                    {"reason": reason, "files": files} for reason, files in store.failures()
-                ],
-                "unsupported": [
-                    {"kind": kind, "files": files} for kind, files in store.unsupported()
-                ],
-                **counts,
-                "recluster": {
-                    "running": live.clustering,
-                    "runs": live.clusterings,
-                    "error": live.clustering_error,
-                    "last": live.clustered_at,
-                    "last_seconds": live.clustered_seconds,
-                    "next": live.next_clustering,
-                    "new_faces": live.new_faces,
-                    "plan": _plan(live.plan),
-                },
-                "engine": {
-                    "name": store.engines.current.name,
-                    "note": difference(store.engines.current, self._settings),
-                    "waiting": store.read_by_others(),
-                    "unreadable": store.engines.given_up(),
-                    "last": live.switched,
-                    "switch": self._switch(store, live),
-                },
-                "paused": live.paused,
-                "rate": live.rate,
-                "seconds_left": pending / live.rate if live.rate and pending else None,
-                "workers": live.workers,
-                "output": {
-                    "path": str(self._settings.output),
-                    "links": store.links(),
-                    "conflicts": [os.fsdecode(path) for path in live.conflicts],
-                    "error": live.output_error,
-                },
-                "first": self.advising.first(store) if live.clustered_at is not None else None,
-                "questions": {"faces": store.advice.waiting()},
-                "journal": {
-                    "decisions": live.journal.decisions,
-                    "mended": list(live.journal.mended),
-                    "behind": list(live.journal.behind),
-                },
-                "backup": _backup(live.backup),
-                "lost": lost(self._settings.state),
-                "errors": [_error(row) for row in store.errors(_LAST_ERRORS)],
-            }
+        return status(self._settings, self._pipeline.live, self.advising, self._started)
 
     def people(self) -> list[dict[str, Any]]:
         """Return everyone."""
@@ -145,7 +70,7 @@ class Control:
     def errors(self, limit: int) -> list[dict[str, Any]]:
         """Return the files that could not be read, with the reason."""
         with reading(self._settings.database) as store:
-            return [_error(row) for row in store.errors(limit)]
+            return errors(store, limit)
 
     def find(self, path: bytes) -> dict[str, Any]:
         """Return who is in the photo at ``path``."""
@@ -304,54 +229,11 @@ class Control:
         pipeline = self._pipeline
         return pipeline.ask(lambda: heard(pipeline.deciding, pipeline.changes[1], pipeline.scale))
 
-    def _switch(self, store: Views, live: Live) -> dict[str, Any] | None:
-        switch = store.engines.switch
-        if switch is None:
-            return None
-        done, left = store.switched(), store.readable(live.unreachable, again=True)
-        away = max(0, store.rereading.left() - left)
-        since = store.engines.waits_since
-        going = switch.halted is None and live.rate
-        return {
-            "to": switch.to.name,
-            "halted": switch.halted,
-            "done": done,
-            "total": done + left,
-            "away": away,
-            "waits_until": since + WAIT if since is not None and away and not left else None,
-            "seconds_left": left / live.rate if going and live.rate else None,
-        }
-
     def _links_to(self, links_to: Any, photos: list[bytes]) -> list[str]:
         output = os.fsencode(self._settings.output)
         folders = [os.path.join(output, b"person"), os.path.join(output, b"_doubtful", b"person")]
         targets = [os.path.relpath(photo, folder) for photo in photos for folder in folders]
         return [os.fsdecode(os.path.join(output, link)) for link in links_to(targets)]
-
-
-def _root(look: RootLook) -> dict[str, Any]:
-    return {
-        "path": os.fsdecode(look.path),
-        "state": look.state,
-        "scanning": look.scanning,
-        "reason": look.reason,
-        "file_system": look.file_system,
-        "vanished": look.vanished,
-        "unwatched": [os.fsdecode(folder) for folder in look.unwatched],
-        "unwatched_count": look.unwatched_count,
-        "ignored": [{"rule": f"{r.text} ({r.place})", "files": n} for r, n in look.ignored],
-    }
-
-
-def _plan(look: PlanLook | None) -> dict[str, Any] | None:
-    if look is None:
-        return None
-    return {"id": look.id, "made": look.made_at, "churn": look.churn, "moves": look.moves}
-
-
-def _backup(look: BackupLook) -> dict[str, Any]:
-    path = None if look.path is None else os.fsdecode(look.path)
-    return {"last": look.last, "path": path, "error": look.error, "running": look.running}
 
 
 def _with_folder(
@@ -364,7 +246,3 @@ def _with_folder(
 def _face(row: dict[str, Any], folders: Mapping[str, bytes]) -> dict[str, Any]:
     candidates = [_with_folder(each, folders) for each in row["candidates"]]
     return _with_folder(row, folders) | {"candidates": candidates}
-
-
-def _error(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {"path": os.fsdecode(row["path"])}

@@ -27,21 +27,14 @@ from facewatchd.model import (
     Stuck,
     Told,
 )
+from facewatchd.pipeline.entering import Entering
 from facewatchd.pipeline.queue import Queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from multiprocessing.connection import Connection
 
-    from facewatchd.model import (
-        Answer,
-        CaptureDate,
-        EngineId,
-        Face,
-        PhotoResult,
-        Task,
-        WorkerSettings,
-    )
+    from facewatchd.model import Answer, EngineId, Task, WorkerSettings
     from facewatchd.pipeline.adding import Adding
     from facewatchd.pipeline.clock import Clock
     from facewatchd.pipeline.placing import Placing
@@ -70,7 +63,7 @@ class Origin(NamedTuple):
 
 
 class Encoding:
-    """Keeps the workers busy, newest photo first, and stores what they find."""
+    """Keeps the workers busy, newest photo first, and has entered what they find."""
 
     def __init__(
         self,
@@ -88,11 +81,10 @@ class Encoding:
         self._pool = pool
         self._publishing = publishing
         self._clock = clock
-        self._engine = engine
-        self._placing = placing
         self._adding = adding
         self._origin = origin
         self._queue = Queue(store, pool, publishing, adding, origin.roots)
+        self._entering = Entering(store, placing, adding, publishing, clock, engine)
         self._hashes: dict[bytes, int] = {}  # what is being read, by content and by picture
         self._finished: deque[float] = deque()
         self.refusals = 0  # how often a known photo could not be read again
@@ -124,7 +116,7 @@ class Encoding:
 
     def use(self, engine: EngineId) -> None:
         """The library is encoded by another engine from now on."""
-        self._engine = engine
+        self._entering.engine = engine
 
     def restart(self, settings: WorkerSettings) -> None:
         """Go on with other workers; what the present ones are at is done again."""
@@ -226,11 +218,7 @@ class Encoding:
         picture = hashed.identity.hash if hashed.identity else None
         hashes = {hashed.content} | ({picture} if picture else set())
         wanted = False
-        if picture is not None and self._adding.boxes.is_forgotten(picture):
-            with self._store.transaction():
-                self._show_forgotten(task.file)
-            self._release(task)
-        elif self._recognise(task, hashed):
+        if self._entering.recognise(task.file, hashed):
             self._release(task)
         elif any(self._hashes.get(each, task.file) != task.file for each in hashes):
             self._release(task)  # another worker is reading the same photo just now
@@ -241,31 +229,10 @@ class Encoding:
         told = self._adding.told(picture) if picture else Told()
         self._pool.answer(task, encode=wanted, told=told)
 
-    def _recognise(self, task: ReadPhoto, hashed: Hashed) -> bool:
-        """Settle on the photo that is known by its content or by its picture, if there is one."""
-        known = self._store.photos.of_content(hashed.content)
-        told = hashed.identity
-        if known is None and told is not None:
-            photo = self._store.photos.of_picture(told.hash)
-            known = None if photo is None else (photo, told.orientation)
-        if known is None or self._store.photos.may_lie(*known):
-            return False
-        with self._store.transaction():
-            if told is not None:
-                self._learn(*known, hashed.content, told.captured)
-            self._settle_on(task.file, *known)
-        return True
-
-    def _learn(self, photo: int, orientation: int, content: bytes, captured: CaptureDate) -> None:
-        """Take what the metadata of a file of ``photo`` say, and know the file again."""
-        self._store.photos.redate(photo, captured)
-        self._store.photos.remember(content, photo, orientation)
-
     def _end(self, task: ReadPhoto, answer: Answer) -> None:
         match answer:
-            case PhotoRead(content, photo, second):
-                with self._store.transaction():
-                    self._add(task.file, content, photo, second)
+            case PhotoRead() as read:
+                self._entering.enter(task.file, read)
                 log.debug("Encoded %r", os.fsdecode(task.stat.path))
                 self._finished.append(self._clock.monotonic())
             case PhotoChanged():
@@ -273,8 +240,7 @@ class Encoding:
             case PhotoFailed() | PhotoUnsupported() if self._is_young(task):
                 self._wait_for(task)
             case PhotoUnsupported(kind, reason):
-                with self._store.transaction():
-                    self._show_nothing(task.file, kind, reason)
+                self._entering.show_nothing(task.file, kind, reason)
             case PhotoFailed(reason, remedy):
                 self._fail(task, f"{reason} {remedy}")
             case Lost(reason):
@@ -307,7 +273,7 @@ class Encoding:
         rest_until = None
         match answer:
             case FacesEncoded(faces):
-                self._adding.put(task, faces, self._engine)
+                self._adding.put(task, faces, self._entering.engine)
             case PhotoChanged():
                 rest_until = self._clock.monotonic() + REST
                 self._origin.look_again(task.stat.path)
@@ -334,60 +300,3 @@ class Encoding:
             self._store.files.failed_once(task.file, reason, tries_allowed=TRIES)
         log.warning("%r could not be read: %s", os.fsdecode(task.stat.path), reason)
         self._queue.rest(task.file, self._clock.monotonic() + REST)
-
-    def _add(
-        self, file: int, content: bytes, photo: PhotoResult, second: tuple[Face, ...] | None
-    ) -> None:
-        if self._adding.boxes.is_forgotten(photo.hash):  # since the worker was told to read it
-            self._show_forgotten(file)
-            return
-        photo = replace(photo, faces=self._adding.boxes.spared(photo, photo.faces))
-        known = self._store.photos.of_picture(photo.hash)
-        faces: list[int] = []
-        if known is None:
-            known, faces = self._store.photos.add(photo, self._engine)
-            self._keep(known, photo, second)
-        elif self._store.photos.may_lie(known, photo.orientation):
-            faces = self._store.photos.read_anew(known, photo, self._engine)
-            self._keep(known, photo, second)
-        if faces:
-            self._placing.place_new(faces, photo.faces)
-        self._learn(known, photo.orientation, content, photo.captured)
-        self._settle_on(file, known, photo.orientation)
-
-    def _keep(self, photo: int, found: PhotoResult, second: tuple[Face, ...] | None) -> None:
-        """While the library goes over to a second engine, keep what that has found."""
-        if second is not None:
-            self._store.rereading.put(photo, found, self._adding.boxes.spared(found, second))
-        elif self._store.engines.switch is not None:
-            self._store.rereading.want(photo)
-
-    def _settle_on(self, file: int, photo: int, orientation: int) -> None:
-        """The file shows ``photo``; what it showed before may be missing now."""
-        row = self._store.files.get(file)
-        if row is None:  # gone while it was being read: the photo is missing from the start
-            self._store.photos.set_presence(photo, self._clock.time())
-            return
-        self._store.files.done(file, photo, orientation)
-        if row.photo not in {None, photo}:
-            self._store.successions.note(row.photo, photo, row.stat.path)
-        self._adding.look_at(self._store.lacking.picture(photo))
-        self._update_presence({photo, photo if row.photo is None else row.photo})
-
-    def _show_forgotten(self, file: int) -> None:
-        """The file shows a picture of which nothing is to be known."""
-        row = self._store.files.get(file)
-        self._store.files.forgotten(file)
-        if row is not None and row.photo is not None:
-            self._update_presence({row.photo})
-
-    def _show_nothing(self, file: int, kind: str, reason: str) -> None:
-        row = self._store.files.get(file)
-        self._store.files.unsupported(file, kind, reason)
-        if row is not None and row.photo is not None:
-            self._update_presence({row.photo})
-
-    def _update_presence(self, photos: set[int]) -> None:
-        for photo in photos:
-            self._store.photos.set_presence(photo, self._clock.time())
-            self._publishing.touch(self._store.faces.people_near(photo))

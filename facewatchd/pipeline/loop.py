@@ -2,54 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from concurrent.futures import Future
-from dataclasses import dataclass
 from multiprocessing.connection import wait
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from facewatchd import plugins
-from facewatchd.errors import FacewatchError, LoadError
-from facewatchd.journal import Journal
-from facewatchd.pipeline.adding import Adding
-from facewatchd.pipeline.backups import Backups
-from facewatchd.pipeline.deciding import Deciding, JournalLook
-from facewatchd.pipeline.encoding import Encoding, Origin
-from facewatchd.pipeline.engine import (
-    check_installed,
-    configured,
-    difference,
-    scale_of,
-    worker_settings,
-)
-from facewatchd.pipeline.forgetting import Forgetting
-from facewatchd.pipeline.grouping import Grouping
-from facewatchd.pipeline.inheriting import Inheriting
-from facewatchd.pipeline.intake import Intake
-from facewatchd.pipeline.placing import Placing
+from facewatchd.errors import LoadError
+from facewatchd.pipeline.live import look
+from facewatchd.pipeline.parts import assembled, opened
 from facewatchd.pipeline.proposing import told
-from facewatchd.pipeline.publishing import Publishing
-from facewatchd.pipeline.replanning import Replanning
-from facewatchd.pipeline.rules import Rules
-from facewatchd.pipeline.saying import Saying
-from facewatchd.pipeline.space import Space
-from facewatchd.pipeline.switching import Switching
-from facewatchd.pipeline.traces import Traces
-from facewatchd.pool import Pool
-from facewatchd.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from facewatchd.config import Settings
-    from facewatchd.model import EngineId
-    from facewatchd.pipeline.backups import BackupLook
     from facewatchd.pipeline.clock import Clock
-    from facewatchd.pipeline.replanning import PlanLook
-    from facewatchd.pipeline.root import RootLook
+    from facewatchd.pipeline.live import Live
     from facewatchd.plugins import Scale
     from facewatchd.watch import Hint
 
@@ -59,34 +30,6 @@ _ANSWERS_WITHIN = 20.0  # seconds; one large change of the output tree can take 
 _LOOKS_EVERY = 10.0  # seconds; while something is under way, its limits of time are enforced
 
 T = TypeVar("T")
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """What the pipeline is doing at this moment; replaced as a whole at every step."""
-
-    state: str
-    roots: tuple[RootLook, ...]
-    settling: int
-    rate: float | None
-    workers: int
-    clustering: bool
-    clusterings: int
-    clustering_error: str | None
-    clustered_at: float | None
-    clustered_seconds: float | None
-    next_clustering: float
-    new_faces: int
-    plan: PlanLook | None
-    conflicts: tuple[bytes, ...]
-    output_error: str | None
-    paused: str | None  # why no photo is read and nothing is clustered
-    unreachable: tuple[bytes, ...]  # places whose photos cannot be read now
-    switched: str | None  # what the last switch of the engine since the start came to
-    backup: BackupLook
-    journal: JournalLook
 
 
 class Pipeline:
@@ -102,86 +45,33 @@ class Pipeline:
         self._settings = settings
         self._clock = clock
         plugins.clusterer(settings.recluster.clusterer)
-        self._store = Store(settings.database)
-        try:
-            engine = _engine_of(self._store, settings)
-        except FacewatchError:
-            self._store.close()
-            raise
-        scale = scale_of(engine, settings, self._store)
-        self._space = Space(settings.state, settings.limits.free_mb, clock)
+        store = opened(settings)
         self._wake_in, self._wake_out = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        rules = Rules(self._store)
-        self._publishing = Publishing(settings, self._store, rules, clock, scale)
-        self.intake = Intake(settings, self._store, self._publishing, clock, self.wake)
-        self._placing = Placing(self._store, rules, scale, settings.engine.min_quality)
-        self.deciding = Deciding(
-            self._store,
-            Journal(settings.journal_places, self._store.fact("library")),
-            rules,
-            self._placing,
-            self._publishing,
-            clock,
-        )
-        self.saying = Saying(self._store, self.deciding)
-        self.adding = Adding(self._store, self.deciding, rules, self._placing, self._publishing)
-        self._inheriting = Inheriting(self._store, self.deciding, rules, self._placing, clock)
-        self._encoding = Encoding(
-            self._store,
-            Pool(settings.workers, worker_settings(settings, engine), settings.limits.seconds),
-            self._publishing,
-            clock,
-            engine=engine,
-            placing=self._placing,
-            adding=self.adding,
-            origin=Origin(
-                roots=[os.fsencode(root.path) for root in settings.roots],
-                look_again=self.intake.look_again,
-                on_stuck=self.intake.roots.stuck,
-            ),
-        )
-        self.replanning = Replanning(
-            self._store,
-            self.deciding,
-            self._placing,
-            self._publishing,
-            clock,
-            settings.engine.min_quality,
-        )
-        self.grouping = Grouping(
-            settings, self._store, self._placing, self.replanning, clock, scale
-        )
-        self.switching = Switching(
-            settings,
-            self._store,
-            self._encoding,
-            self._placing,
-            grouping=self.grouping,
-            publishing=self._publishing,
-            clock=clock,
-            breathe=breathe,
-        )
-        self._backups = Backups(settings, self._store, clock, self.wake)
-        self.traces = Traces(
-            settings, self._store, self.deciding, self._publishing, self._backups, clock
-        )
-        self.forgetting = Forgetting(
-            self._store,
-            self.deciding,
-            self.saying,
-            self._placing,
-            publishing=self._publishing,
-            grouping=self.grouping,
-            replanning=self.replanning,
-            traces=self.traces,
-        )
+        parts = assembled(settings, store, clock, wake=self.wake, breathe=breathe)
+        self._parts = parts
+        self._store = parts.store
+        self._space = parts.space
+        self._publishing = parts.publishing
+        self.intake = parts.intake
+        self._placing = parts.placing
+        self.deciding = parts.deciding
+        self.saying = parts.saying
+        self.adding = parts.adding
+        self._inheriting = parts.inheriting
+        self._encoding = parts.encoding
+        self.replanning = parts.replanning
+        self.grouping = parts.grouping
+        self.switching = parts.switching
+        self._backups = parts.backups
+        self.traces = parts.traces
+        self.forgetting = parts.forgetting
         now = clock.monotonic()
         self._timers = {
             self._purge: (_PURGE, now + _PURGE),
             self.deciding.mend: (_MEND, now + _MEND),
         }
-        self.live = self._look("starting")
+        self.live = look(parts, "starting")
 
     def start(self, stopped: Callable[[], object]) -> None:
         """Watch the roots; RootError when none can be read.
@@ -257,7 +147,7 @@ class Pipeline:
         self._encoding.block(self.intake.roots.offline())
         self._space.step()
         paused = self._space.lack is not None
-        self.switching.allow(self._unreachable())
+        self.switching.allow(self.intake.roots.unreachable())
         self._encode(paused=paused)
         if not paused:
             self._inheriting.step()
@@ -268,7 +158,7 @@ class Pipeline:
             self._publishing.release()
         self._backups.step()
         self.traces.step()
-        self.live = self._look(self._state())
+        self.live = look(self._parts)
 
     def wait(self, until: float | None = None) -> None:
         """Wait until there is something to do, or until ``until`` (monotonic) if that is sooner.
@@ -319,7 +209,7 @@ class Pipeline:
 
         def begin() -> None:
             self._backups.order(path, force=force)
-            self.live = self._look(self._state())  # whoever asks next is told that it is being made
+            self.live = look(self._parts)  # whoever asks next is told that it is being made
 
         self.ask(begin)
 
@@ -329,7 +219,7 @@ class Pipeline:
 
     def close(self) -> None:
         """Stop everything; what was being read stays pending."""
-        self.live = self._look("stopping")
+        self.live = look(self._parts, "stopping")
         self.intake.close()
         self.switching.close()
         self._encoding.close()
@@ -346,12 +236,6 @@ class Pipeline:
             if not self.switching.halt(error):
                 raise
             self._encoding.step(paused=paused)
-
-    def _unreachable(self) -> set[bytes]:
-        """Return the places whose known photos cannot be read now."""
-        roots = self.intake.roots.all
-        away = {root.path for root in roots if root.offline or root.vanished}
-        return away | {place for root in roots for place in root.kept}
 
     def _drained(self) -> bool:
         try:
@@ -388,49 +272,3 @@ class Pipeline:
         with self._store.transaction():
             for photo in self._store.photos.missing_before(self._clock.time() - grace):
                 self._placing.forget(photo)
-
-    def _state(self) -> str:
-        if self.intake.busy:
-            return "scanning"
-        if not self._encoding.idle or self._encoding.rereading:
-            return "encoding"
-        if self.grouping.busy:
-            return "clustering"
-        return "idle" if self._publishing.idle else "organising"
-
-    def _look(self, state: str) -> Live:
-        grouping, publishing = self.grouping, self._publishing
-        return Live(
-            state=state,
-            roots=tuple(root.look() for root in self.intake.roots.all),
-            settling=self.intake.settling,
-            rate=self._encoding.rate(),
-            workers=self._encoding.workers,
-            clustering=grouping.busy,
-            clusterings=grouping.runs,
-            clustering_error=grouping.error,
-            clustered_at=grouping.last,
-            clustered_seconds=grouping.last_seconds,
-            next_clustering=grouping.next,
-            new_faces=self._placing.new_faces,
-            plan=self.replanning.look,
-            conflicts=tuple(publishing.conflicts),
-            output_error=str(publishing.error) if publishing.error else None,
-            paused=self._space.lack,
-            unreachable=tuple(sorted(self._unreachable())),
-            switched=self.switching.last,
-            backup=self._backups.look(),
-            journal=self.deciding.look(),
-        )
-
-
-def _engine_of(store: Store, settings: Settings) -> EngineId:
-    """Return the engine that the library keeps; a new one gets the configured one."""
-    if store.engines.known is None:
-        store.found(configured(settings))
-    engine = store.engines.current
-    check_installed(engine, store.path, settings.setup)
-    sentence = difference(engine, settings)
-    if sentence is not None:
-        log.warning("%s", sentence)
-    return engine

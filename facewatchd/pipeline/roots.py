@@ -6,7 +6,8 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any
 
-from facewatchd.mounts import MountChanges, has_events, read_mounts
+from facewatchd.mounts import MountChanges, read_mounts
+from facewatchd.pipeline.disks import differs, kept, mounts_of, remember, tells
 from facewatchd.pipeline.root import Root
 from facewatchd.pipeline.walker import Broken, Ended, Silent, Walker
 from facewatchd.scan import STOP_FILES, Ignore, Listing, is_within
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from facewatchd import config
     from facewatchd.config import Settings
-    from facewatchd.mounts import Mount, Mounts
     from facewatchd.pipeline.clock import Clock
     from facewatchd.pipeline.walker import Report
     from facewatchd.store import Store
@@ -60,7 +60,8 @@ class Roots:
     def undecided(self) -> bool:
         """Whether a root that sends events is neither watched yet nor known to be offline."""
         return any(
-            not (root.is_watched or root.offline) and _tells(self._mounts.holding(root.path), root)
+            not (root.is_watched or root.offline)
+            and tells(self._mounts.holding(root.path), root.wish)
             for root in self.all
         )
 
@@ -81,6 +82,11 @@ class Roots:
     def offline(self) -> set[bytes]:
         """Return the roots whose files cannot be read now."""
         return {root.path for root in self.all if root.offline}
+
+    def unreachable(self) -> set[bytes]:
+        """Return the places whose known photos cannot be read now."""
+        away = {root.path for root in self.all if root.offline or root.vanished}
+        return away | {place for root in self.all for place in root.kept}
 
     def connections(self) -> list[Any]:
         """Return what to wait on: the scouts, and the kernel's list of mounts."""
@@ -199,7 +205,7 @@ class Roots:
             return
         before, self._mounts = self._mounts, read_mounts()
         for root in self.all:
-            if root.offline or _mounts_of(root, before) != _mounts_of(root, self._mounts):
+            if root.offline or mounts_of(root.path, before) != mounts_of(root.path, self._mounts):
                 self._attend(root)
 
     def _is_readable(self, root: Root, ended: Ended) -> bool:
@@ -232,7 +238,7 @@ class Roots:
         places = self._store.folders.places(root.path)
         known = places.get(root.path)
         root.is_readable = True
-        if known is not None and not root.accepts and (why := _differs(known, mount, top)):
+        if known is not None and not root.accepts and (why := differs(known, mount, top)):
             root.walker.answer(go=False)
             self._lose(root, f"{why}. If its photos were deleted: {root.accept_command}")
             return
@@ -240,11 +246,13 @@ class Roots:
         root.top, root.identity, root.file_system = top, mount.identity, mount.kind
         root.replaced |= known is not None and known.inode != top.inode
         nested = self._mounts.below(root.path)
-        root.kept = {} if root.accepts else _kept(places, nested, root.path)
-        root.remote = {m.place: f"{m.kind} sends no events" for m in nested if not _tells(m, root)}
-        if not _tells(mount, root):
+        root.kept = {} if root.accepts else kept(places, nested, root.path)
+        root.remote = {
+            m.place: f"{m.kind} sends no events" for m in nested if not tells(m, root.wish)
+        }
+        if not tells(mount, root.wish):
             self._unwatch(root)
-        elif root.watched_as != (here := (top.inode, *_mounts_of(root, self._mounts))):
+        elif root.watched_as != (here := (top.inode, *mounts_of(root.path, self._mounts))):
             self._watch(root)  # also when a disk inside it came or went: it has to be watched anew
             root.watched_as = here if root.has_events else None
         # First watched, then listed: what appears in between is seen by one or the other.
@@ -280,14 +288,8 @@ class Roots:
         if root.top is None or root.vanished:
             return
         root.replaced = False
-        there = [Place(root.path, root.identity, root.top.inode, root.top.synced)]
-        there += [Place(m.place, m.identity, 0) for m in self._mounts.below(root.path)]
-        known = self._store.folders.places(root.path)
-        for path in known.keys() - {place.path for place in there} - root.kept.keys():
-            self._store.folders.forget_place(path)
-        for place in there:
-            if place.path not in root.kept and known.get(place.path) != place:
-                self._store.folders.put_place(place)
+        top = Place(root.path, root.identity, root.top.inode, root.top.synced)
+        remember(self._store.folders, top, self._mounts.below(root.path), but=root.kept.keys())
 
     def _lose(self, root: Root, reason: str) -> None:
         """Nothing is known of the root from now on, and nothing of it is taken for deleted."""
@@ -297,30 +299,3 @@ class Roots:
         if reason != root.said:
             log.error("%r is offline: %s", os.fsdecode(root.path), reason)
         root.said = reason
-
-
-def _mounts_of(root: Root, mounts: Mounts) -> list[Mount]:
-    return [mounts.holding(root.path), *mounts.below(root.path)]
-
-
-def _tells(mount: Mount, root: Root) -> bool:
-    """Whether what changes on ``mount`` comes as events."""
-    return root.wish == "events" or (root.wish == "auto" and has_events(mount.kind))
-
-
-def _differs(known: Place, mount: Mount, top: Top) -> str | None:
-    if mount.identity != known.identity:
-        return f"its disk is not mounted, or is another one: it was {known.identity}"
-    if known.synced and not top.synced:
-        return "Syncthing's .stfolder was in it and is gone"
-    return None
-
-
-def _kept(places: dict[bytes, Place], nested: list[Mount], root: bytes) -> dict[bytes, str]:
-    """Return the mounts inside ``root`` that are not there as they were, and why."""
-    there = {mount.place: mount.identity for mount in nested}
-    return {
-        path: f"its disk is not mounted, or is another one: it was {place.identity}"
-        for path, place in places.items()
-        if path != root and there.get(path) != place.identity
-    }

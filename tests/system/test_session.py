@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,18 +95,7 @@ class Session:
         moved = different(self._before, view.whose(self._before), untouched)
         self._before = {sight: face["person"] for sight, face in view.everything()}
         kept, people = str(count - len(wrong)), str(len(view.people))
-        self._shown(f"{self._steps:02d} {what}", str(count), kept, people, str(moved))
-        print(
-            time.strftime("%X"),
-            self._steps,
-            what,
-            count,
-            kept,
-            people,
-            moved,
-            len(untouched),
-            flush=True,
-        )
+        self._shown(f"{self._steps:02d}: {what}", str(count), kept, people, str(moved))
         return view
 
 

@@ -1,0 +1,77 @@
+"""What the pipeline is doing at this moment, for the status to tell of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from facewatchd.pipeline.backups import BackupLook
+    from facewatchd.pipeline.deciding import JournalLook
+    from facewatchd.pipeline.parts import Parts
+    from facewatchd.pipeline.replanning import PlanLook
+    from facewatchd.pipeline.root import RootLook
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What the pipeline is doing at this moment; replaced as a whole at every step."""
+
+    state: str
+    roots: tuple[RootLook, ...]
+    settling: int
+    rate: float | None
+    workers: int
+    clustering: bool
+    clusterings: int
+    clustering_error: str | None
+    clustered_at: float | None
+    clustered_seconds: float | None
+    next_clustering: float
+    new_faces: int
+    plan: PlanLook | None
+    conflicts: tuple[bytes, ...]
+    output_error: str | None
+    paused: str | None  # why no photo is read and nothing is clustered
+    unreachable: tuple[bytes, ...]  # places whose photos cannot be read now
+    switched: str | None  # what the last switch of the engine since the start came to
+    backup: BackupLook
+    journal: JournalLook
+
+
+def look(parts: Parts, state: str | None = None) -> Live:
+    """Look at all ``parts``; ``state`` is the word for what they do, if they do not tell."""
+    grouping, publishing = parts.grouping, parts.publishing
+    roots = parts.intake.roots
+    return Live(
+        state=state or _state(parts),
+        roots=tuple(root.look() for root in roots.all),
+        settling=parts.intake.settling,
+        rate=parts.encoding.rate(),
+        workers=parts.encoding.workers,
+        clustering=grouping.busy,
+        clusterings=grouping.runs,
+        clustering_error=grouping.error,
+        clustered_at=grouping.last,
+        clustered_seconds=grouping.last_seconds,
+        next_clustering=grouping.next,
+        new_faces=parts.placing.new_faces,
+        plan=parts.replanning.look,
+        conflicts=tuple(publishing.conflicts),
+        output_error=str(publishing.error) if publishing.error else None,
+        paused=parts.space.lack,
+        unreachable=tuple(sorted(roots.unreachable())),
+        switched=parts.switching.last,
+        backup=parts.backups.look(),
+        journal=parts.deciding.look(),
+    )
+
+
+def _state(parts: Parts) -> str:
+    if parts.intake.busy:
+        return "scanning"
+    if not parts.encoding.idle or parts.encoding.rereading:
+        return "encoding"
+    if parts.grouping.busy:
+        return "clustering"
+    return "idle" if parts.publishing.idle else "organising"

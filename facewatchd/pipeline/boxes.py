@@ -29,9 +29,15 @@ class Boxes:
         return picture in self._rules.said.forgotten_photos
 
     def told(self, picture: bytes, without: Container[Spot] = ()) -> Told:
-        """Return what a worker is told that reads the picture, but of no spot in ``without``."""
-        spots = [spot for spot in self.theirs(picture) if spot not in without]
-        return Told(tuple(spot.box for spot in spots), self._never(picture))
+        """Return what a worker is told that reads the picture, but of no spot in ``without``.
+
+        It finds again whatever was said of, and every face of people of whom the user has spoken:
+        no detector takes a face from these.
+        """
+        never = self._never(picture)
+        settled = (s for s in self._rules.settled_in(picture) if not _is_on(s.box, never))
+        spots = dict.fromkeys([*self.theirs(picture), *settled])
+        return Told(tuple(spot.box for spot in spots if spot not in without), never)
 
     def theirs(self, picture: bytes) -> list[Spot]:
         """Return the spots of which it was said whose they are, and that were not forgotten."""

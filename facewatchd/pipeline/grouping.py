@@ -84,8 +84,11 @@ class Grouping:
 
     @property
     def next(self) -> float:
-        """Return when the interval's next run is due, as wall time."""
-        return (self.last or self._began) + self._settings.recluster.interval
+        """Return when the next run is due, as wall time: after a rest, or after the interval."""
+        if not self._enough_are_new and not self._first_is_due:
+            return self._interval_ends
+        rest = max(0.0, self._not_before - self._clock.monotonic())
+        return min(self._interval_ends, self._clock.time() + rest)
 
     def use(self, scale: Scale) -> None:
         """The library is encoded by another engine from now on: all of it is clustered anew.
@@ -120,7 +123,7 @@ class Grouping:
             return self._not_before
         if self.last is None:
             return None
-        until = self.next - self._clock.time()
+        until = self._interval_ends - self._clock.time()
         return max(self._not_before, self._clock.monotonic() + until)
 
     def connections(self) -> list[Connection]:
@@ -154,11 +157,20 @@ class Grouping:
             return True
         if self._clock.monotonic() < self._not_before:
             return False
-        if self._first_backlog and not backlog and self._clustered + self._placing.new_faces:
+        if self._first_is_due and not backlog:
             return True
         if self._enough_are_new:
             return True
-        return self.last is not None and self._clock.time() >= self.next
+        return self.last is not None and self._clock.time() >= self._interval_ends
+
+    @property
+    def _interval_ends(self) -> float:
+        return (self.last or self._began) + self._settings.recluster.interval
+
+    @property
+    def _first_is_due(self) -> bool:
+        """Whether all is to be clustered once the first backlog has been read."""
+        return self._first_backlog and bool(self._clustered + self._placing.new_faces)
 
     @property
     def _enough_are_new(self) -> bool:

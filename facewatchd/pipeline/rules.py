@@ -78,6 +78,11 @@ class Rules:
         spots = list(dict.fromkeys([*self._spots(spot.photo), spot]))
         return next((at for at, found in self._matched(there, spots) if found == spot), None)
 
+    def settled_in(self, photo: bytes) -> list[Spot]:
+        """Return where the faces of people lie in a photo of whom the user has spoken."""
+        there = self._store.decisions.at(photo)
+        return [at.spot for at in there if at.owner in self.said.people]
+
     def cover_of(self, person: str) -> int | None:
         """Return the face that the user chose to be the cover of ``person``."""
         said = self.said.people.get(person)

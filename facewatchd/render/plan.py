@@ -26,7 +26,7 @@ def plan_fields(plan: dict[str, Any]) -> list[Field]:
     fields = [
         Field("Plan", f"{plan['id']}, made {moment(plan['made'])}"),
         Field("Churn", f"{plan['churn']:.1%} of the faces of people"),
-        Field("Faces", ", ".join(_some(faces)) or "all stay where they are"),
+        Field("Faces", ", ".join(_some(faces)) or ("" if plan["changes"] else "all stay")),
         Field("People", ", ".join(_some(people))),
         Field("Questions", asked if plan["questions"] else ""),
         *(Field("Change", change_words(change)) for change in plan["changes"]),

@@ -235,6 +235,6 @@ _COUNTS = {
     "faces": "SELECT count(*) FROM faces",
     "doubtful": "SELECT count(*) FROM faces WHERE look IS NULL",
     "people": "SELECT count(*) FROM people",
-    "folders": "SELECT count(*) FROM people WHERE number IS NOT NULL AND hidden = 0"
-    " AND into_person IS NULL",
+    "folders": "SELECT count(*) FROM links WHERE kind = 'folder'"
+    " AND instr(path, X'2F') = 0 AND path <> CAST('_doubtful' AS BLOB)",
 }

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from facewatchd.decisions import replay
 from facewatchd.errors import DecisionError, NotFoundError
+from facewatchd.model import Box
+from facewatchd.pipeline.boxes import Boxes
 from tests.support.library import Library
 
 if TYPE_CHECKING:
@@ -149,6 +151,17 @@ def test_two_faces_of_one_photo_are_one_person_if_the_user_says_so(library: Libr
     assert len(given) == 1
     library.saying.assign([7, 8], ann)
     assert [people(library)[face] for face in (7, 8)] == [ann, ann]
+
+
+def test_no_detector_takes_a_face_from_a_person_of_whom_the_user_spoke(library: Library) -> None:
+    boxes = Boxes(library.placing._rules)
+    photo = library.store.decisions.photo_of(1)
+    assert photo is not None
+    assert boxes.told(photo).always == ()
+    library.saying.name(who(library, 1), "Ann")
+    assert boxes.told(photo).always == (Box(0, 0, 9, 9),)
+    library.saying.reject([1])
+    assert boxes.told(photo).always == ()
 
 
 def test_the_number_of_a_face_that_is_gone_is_not_given_again(library: Library) -> None:

@@ -82,6 +82,7 @@ class Pipeline:
         self.deciding.start()
         self.forgetting.start()
         self._publishing.start()
+        self.deciding.mend()  # OUTPUT, which holds a copy, may be there only now
         self.intake.start()
         while self.intake.roots.undecided and not stopped():
             self.intake.step()

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from facewatchd.decisions.decision import Decision, Kind
+from facewatchd.decisions.origins import given_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-_GIVES = {Kind.IS, Kind.CONFIRM, Kind.ADD_FACE}
 
 
 def contradicted(
@@ -30,7 +29,7 @@ def contradicted(
 
 
 def _differ(one: Decision, other: Decision, root: Callable[[str], str]) -> bool:
-    gives, gives_now = _given(one), _given(other)
+    gives, gives_now = given_to(one), given_to(other)
     if Kind.IGNORE in {one.kind, other.kind}:
         return (gives is None) != (gives_now is None)
     if gives is not None and gives_now is not None:
@@ -38,13 +37,6 @@ def _differ(one: Decision, other: Decision, root: Callable[[str], str]) -> bool:
     refused = _refused(one) if gives_now is not None else _refused(other)
     given = gives_now if gives_now is not None else gives
     return refused is not None and given is not None and root(refused) == root(given)
-
-
-def _given(decision: Decision) -> str | None:
-    """Return to whom a decision gives its faces."""
-    if decision.kind in _GIVES:
-        return decision.person
-    return decision.other if decision.kind is Kind.SPLIT else None
 
 
 def _refused(decision: Decision) -> str | None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from facewatchd.decisions.decision import Decision, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from facewatchd.decisions.decision import Spot
+    from facewatchd.decisions.decision import Spoken, Spot
 
 
 class PersonSaid(NamedTuple):
@@ -121,7 +121,15 @@ class Said:
         _EFFECTS[decision.kind](self, decision)
         return touched
 
+    def find_by(self, anchors: Mapping[str, tuple[Spot, ...]]) -> None:
+        """Take ``anchors`` for those people who have lost theirs with what was undone."""
+        for person, spots in anchors.items():
+            if person in self.people and not self.people[person].anchors:
+                self._person(person, anchors=spots)
+
     def _lack(self, decision: Decision) -> str | None:
+        if decision.kind is Kind.SPLIT:  # what it parts may be one again by a later merge
+            return None
         two = decision.person is not None and decision.other is not None
         if two and self.root(_the(decision.person)) == self.root(_the(decision.other)):
             return "both are one person already"
@@ -156,7 +164,9 @@ class Said:
                 if self.root(each) == self.root(person)
             }
             refused = self._said(spoken.spot).refused - same
-            self._face(spoken.spot, person=person, confirmed=True, ignored=False, refused=refused)
+            stays = decision.kind is Kind.CONFIRM and spoken.was in self.people
+            whose = spoken.was if stays else person  # of merged people everyone keeps their own
+            self._face(spoken.spot, person=whose, confirmed=True, ignored=False, refused=refused)
 
     def _is_not(self, decision: Decision) -> None:
         person = _the(decision.person)
@@ -171,8 +181,14 @@ class Said:
                 spoken.spot,
                 person=None if with_it else said.person,
                 confirmed=said.confirmed and not with_it,
-                refused=said.refused | {person},
+                refused=said.refused | self._all_of(person, spoken),
             )
+
+    def _all_of(self, person: str, spoken: Spoken) -> set[str]:
+        """Return ``person`` and, of people merged into one, also whose the face was."""
+        was = spoken.was
+        merged = was is not None and self.root(was) == self.root(person)
+        return {person, was} if merged and was is not None else {person}
 
     def _ignore(self, decision: Decision) -> None:
         for spoken in decision.faces:
@@ -254,7 +270,10 @@ def replay(
     count, said = (0, Said()) if known is None else (known[0], known[1].copy())
     void = undone | said.inert.keys()
     for decision in decisions[count:until]:
-        if decision.kind is Kind.UNDO or decision.id in undone:
+        if decision.id in undone:
+            continue
+        if decision.kind is Kind.UNDO:
+            said.find_by(decision.anchors)
             continue
         orphan = next((p for p in _named(decision) if made_by.get(p) in void), None)
         if orphan is not None:

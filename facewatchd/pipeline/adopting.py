@@ -53,24 +53,37 @@ def adopt(
     """
     moved = _move(store, breathe)
     if anew:
-        for index, person in enumerate(sorted({person for person, _ in moved.given})):
-            if index % _AT_ONCE == 0:
-                breathe()
-            remake(store, placing.scale, person)
-    placing.read_looks()
-    if not anew:
-        for person, face in moved.given:
-            placing.join(person, face)
-    store.people.remove_former_looks()
-    if not anew:
-        for photo, faces in moved.open.items():
-            placing.place_again(photo, faces)
+        _make_looks_anew(store, placing, moved, breathe)
+    else:
+        _join_looks(store, placing, moved)
     for person in sorted(moved.before):
         if not store.faces.has_faces(person):
             store.people.remove(person)
     placing.read_looks()
     placing.new_faces += moved.added
     return Adopted(moved.photos, moved.matched, moved.added, moved.dropped)
+
+
+def _make_looks_anew(
+    store: Store, placing: Placing, moved: _Moved, breathe: Callable[[], None]
+) -> None:
+    for index, person in enumerate(sorted({person for person, _ in moved.given})):
+        if index % _AT_ONCE == 0:
+            breathe()
+        remake(store, placing.scale, person)
+    placing.read_looks()
+    store.people.remove_former_looks()
+    for faces in moved.open.values():
+        placing.obey(faces)
+
+
+def _join_looks(store: Store, placing: Placing, moved: _Moved) -> None:
+    placing.read_looks()
+    for person, face in moved.given:
+        placing.join(person, face)
+    store.people.remove_former_looks()
+    for photo, faces in moved.open.items():
+        placing.place_again(photo, faces)
 
 
 def _move(store: Store, breathe: Callable[[], None]) -> _Moved:

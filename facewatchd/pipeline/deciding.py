@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import logging
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from facewatchd.decisions import Decision, Kind, Origin, Said, Spoken, Touched, replay, to_line
+from facewatchd.decisions.origins import given_to, origins
 from facewatchd.decisions.said import difference, touched_by, undone_by
 from facewatchd.errors import DecisionError, NotFoundError
 from facewatchd.journal.erasing import without_forgotten
 from facewatchd.pipeline.projecting import Projecting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from facewatchd.decisions import Spot
     from facewatchd.journal import Journal
@@ -62,6 +64,7 @@ class Deciding:
         self._decisions: list[Decision] = []
         self._undone: set[str] = set()  # as it was when the next was taken
         self._earlier = (0, Said())  # what so many of the first decisions come to
+        self.failure: Exception | None = None  # why memory and store are no longer alike
 
     @property
     def said(self) -> Said:
@@ -89,11 +92,19 @@ class Deciding:
         with self._store.transaction():
             self._store.set_fact("library", self._journal.library)
             if list(map(to_line, self._decisions)) != stored:
-                lacked = len(self._decisions) - len(stored)
-                if lacked > 1:  # one can be on its way when the daemon is killed
-                    log.warning("The store lacked %d decisions, which the journal had.", lacked)
-                self._store.decisions.replace(self._decisions)
-                self._projecting.project_all()
+                self._carry_over(self._store.decisions.ids())
+
+    def _carry_over(self, known: Collection[str]) -> None:
+        """Carry over into a store what it lacks, that has the decisions ``known``."""
+        lacked = len(self._decisions) - len(known)
+        if lacked > 1:  # one can be on its way when the daemon is killed
+            log.warning("The store lacked %d decisions, which the journal had.", lacked)
+        there = [each for each in self._decisions if each.id in known]
+        before = replay(there)
+        self._store.decisions.replace(self._decisions)
+        self._projecting.project_all(
+            difference(before, self.said), self._origins(_without_effect(there, before))
+        )
 
     def look(self) -> JournalLook:
         """Return how the journal is."""
@@ -118,7 +129,7 @@ class Deciding:
         decision = dataclasses.replace(decision, anchors=self._anchors(decision))
         self._journal.append(decision)
         self._decisions.append(decision)
-        with self._store.transaction():
+        with self._whole(), self._store.transaction():
             self._store.decisions.add([decision])
             touched = self.said.take(decision)
             self._rules.read_anchors(touched.people)
@@ -149,7 +160,7 @@ class Deciding:
         self._journal.append(decision)
         self._decisions = without_forgotten([*self._decisions, decision])
         before, self._earlier = self.said, (0, Said())
-        with self._store.transaction():
+        with self._whole(), self._store.transaction():
             self._store.decisions.replace(self._decisions)
             delete(decision)
             self._rules.use(self._replayed())
@@ -171,18 +182,36 @@ class Deciding:
             origin=Origin.COMMAND,
             of=target.id,
         )
+        before, lost = self.said, _without_effect(self._decisions, self.said)
+        after = self._replayed(decision)
+        decision = dataclasses.replace(decision, anchors=self._lost_anchors(after))
+        after.find_by(decision.anchors)
         self._journal.append(decision)
         self._decisions.append(decision)
-        before, after = self.said, self._replayed()
         changed, spoken_of = difference(before, after), touched_by(target)
-        heirs = [each for each in self._decisions if each.of == target.id]
-        was = {each.spot: each.was for one in (target, *heirs) for each in one.faces}
-        with self._store.transaction():
+        with self._whole(), self._store.transaction():
             self._store.decisions.add([decision])
             self._rules.use(after)
             touched = Touched(changed.people | spoken_of.people, changed.spots | spoken_of.spots)
-            self._projecting.project(touched, was)
+            self._projecting.project(touched, self._origins(lost))
         return decision
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Note that memory and store part when what is done does not come to its end.
+
+        The journal has the decision: the next start carries it over.
+        """
+        try:
+            yield
+        except Exception as error:
+            self.failure = error
+            raise
+
+    def _origins(self, lost_before: Collection[str]) -> dict[Spot, str | None]:
+        """Return whose faces were of which decisions spoke that have lost their effect since."""
+        lost = _without_effect(self._decisions, self.said)
+        return origins(self._decisions, lost, lost - set(lost_before))
 
     def effect(self, decision: Decision) -> str | None:
         """Return why a decision has no effect now, None if it has."""
@@ -213,15 +242,46 @@ class Deciding:
         owners = {*named, *(each for each in merged if self.said.root(each) in roots)}
         if decision.faces:
             owners = {o for o in owners if o not in self.said.people}
-        anchors = {owner: self._store.decisions.anchors(owner) for owner in sorted(owners)}
+        return self._anchors_of(owners)
+
+    def _lost_anchors(self, after: Said) -> dict[str, tuple[Spot, ...]]:
+        """Return by which faces people are found again who lose all these by an undo."""
+        return self._anchors_of(
+            person
+            for person, said in after.people.items()
+            if not said.anchors and person in self.said.people
+        )
+
+    def _anchors_of(self, owners: Iterable[str]) -> dict[str, tuple[Spot, ...]]:
+        """Return by which faces each owner is found again: not by those that were moved there.
+
+        Of these the decisions tell that moved them, for as long as they stand.
+        """
+        wanted = sorted(owners)
+        moved = self._moved() if wanted else set()
+        anchors = {
+            owner: tuple(s for s in self._store.decisions.anchors(owner) if s not in moved)
+            for owner in wanted
+        }
         return {owner: spots for owner, spots in anchors.items() if spots}
 
-    def _replayed(self) -> Said:
-        """Return what all decisions come to, starting from as many of them as stand as they were.
+    def _moved(self) -> set[Spot]:
+        return {
+            spoken.spot
+            for decision in self._decisions
+            if (given := given_to(decision)) is not None
+            for spoken in decision.faces
+            if spoken.was != given and decision.kind is not Kind.CONFIRM
+        }
 
-        All but the last hundreds are remembered: what is undone is mostly among these.
+    def _replayed(self, newest: Decision | None = None) -> Said:
+        """Return what all decisions, and then ``newest``, come to.
+
+        It starts from as many of the first as stand as they were: all but the last hundreds are
+        remembered, and what is undone is mostly among these.
         """
-        undone = undone_by(self._decisions)
+        decisions = self._decisions if newest is None else [*self._decisions, newest]
+        undone = undone_by(decisions)
         changed, self._undone = undone ^ self._undone, undone
         count, _ = self._earlier
         if any(each.id in changed for each in self._decisions[:count]):
@@ -229,8 +289,8 @@ class Deciding:
         ahead = len(self._decisions) - count
         if ahead > _MOST_AHEAD:
             count += ahead - _LEAST_AHEAD
-            self._earlier = (count, replay(self._decisions, self._earlier, count))
-        return replay(self._decisions, self._earlier)
+            self._earlier = (count, replay(decisions, self._earlier, count))
+        return replay(decisions, self._earlier)
 
     def _to_undo(self, which: str | None) -> Decision:
         undone = undone_by(self._decisions)
@@ -238,7 +298,9 @@ class Deciding:
             standing = [
                 each
                 for each in self._decisions
-                if each.id not in undone and each.kind not in {Kind.UNDO, Kind.FORGET}
+                if each.id not in undone
+                and each.kind not in {Kind.UNDO, Kind.FORGET}
+                and each.origin is not Origin.PHOTO  # the program took it, not the user
             ]
             if not standing:
                 raise NotFoundError("There is no decision to undo.", "See: facewatchctl log")
@@ -262,3 +324,8 @@ class Deciding:
                 "Undo the undo to have it back; see: facewatchctl log",
             )
         return found[0]
+
+
+def _without_effect(decisions: Sequence[Decision], said: Said) -> set[str]:
+    """Return the ids of the decisions that are undone or inert, where all come to ``said``."""
+    return undone_by(decisions) | said.inert.keys()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from facewatchd.plugins import Scale
     from facewatchd.store import Store
 
-_SMALLEST = 2  # faces, of a look that is not everyone's
+SMALLEST = 2  # faces, of a look that is not everyone's
 
 
 def fill(
@@ -72,9 +72,7 @@ def remake(store: Store, scale: Scale, owner: str) -> None:
         for look in store.people.looks_of(owner):
             store.people.remove_look(look)
         return
-    tight = [
-        faces for _, faces in sorted(by_look.items()) if _SMALLEST <= len(faces) < len(members)
-    ]
+    tight = [faces for _, faces in sorted(by_look.items()) if SMALLEST <= len(faces) < len(members)]
     fill(
         store,
         scale,

@@ -124,13 +124,19 @@ class Pipeline:
         answer: Future[T] = Future()
 
         def put() -> None:
+            if not answer.set_running_or_notify_cancel():
+                return  # nobody waits any more, and whoever asked may have asked again
             try:
                 answer.set_result(question())
             except Exception as error:  # noqa: BLE001 - raised where the question was asked
                 answer.set_exception(error)
 
         self.do(put)
-        return answer.result(_ANSWERS_WITHIN)
+        try:
+            return answer.result(_ANSWERS_WITHIN)
+        except TimeoutError:
+            answer.cancel()
+            raise
 
     def wake(self) -> None:
         """End the present or next ``wait`` at once; safe in threads and signal handlers."""
@@ -140,8 +146,13 @@ class Pipeline:
             return  # the pipe is full of wake-ups already
 
     def step(self) -> None:
-        """Do all that can be done now, without waiting for anything."""
+        """Do all that can be done now, without waiting for anything.
+
+        Raises what kept a decision from being carried over: the next start does that.
+        """
         self._run_commands()
+        if self.deciding.failure is not None:
+            raise self.deciding.failure
         self._run_timers()
         self.intake.step()
         self._publishing.step()  # it may want covers from the workers

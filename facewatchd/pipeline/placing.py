@@ -76,7 +76,12 @@ class Placing:
     def find_candidates(self, faces: Sequence[int]) -> None:
         """Find for doubtful faces who they may be now that people are others."""
         for start in range(0, len(faces), _BLOCK):
-            clear = self._store.faces.clear(faces[start : start + _BLOCK], 0.0)
+            block = faces[start : start + _BLOCK]
+            clear = self._store.faces.clear(block, 0.0)
+            for face in {*block} - {number for number, _ in clear}:  # they wait for the engine
+                self._store.faces.doubt(face, ())
+            if not clear:
+                continue
             found = candidates(np.stack([each for _, each in clear]), self.looks, self.scale)
             for (face, _), nearest in zip(clear, found, strict=True):
                 refused = self._rules.refused(self._rules.of([face]).get(face))
@@ -110,6 +115,11 @@ class Placing:
                 self._store.faces.give(face, where.look, where.similarity)
                 self._store.people.save_look(self.looks.add(where.look, encoding))
 
+    def obey(self, faces: Iterable[int]) -> None:
+        """Do with the faces of one photo what the user said of any."""
+        for face, said in self._rules.of(faces).items():
+            self._obey(face, said)
+
     def _obey(self, face: int, said: FaceSaid) -> None:
         """Do with a face what the user said, as far as that says anything."""
         self._store.decisions.mark(face, mark_of(said))
@@ -120,7 +130,11 @@ class Placing:
 
     def join(self, owner: str, face: int) -> None:
         """Give a face to the nearest look that ``owner`` owns, or to a first one."""
-        [(_, encoding)] = self._store.faces.clear([face], 0.0)
+        clear = self._store.faces.clear([face], 0.0)
+        if not clear:  # it waits for the engine, with a look of the former one
+            self._store.faces.give(face, self._store.people.look_for(owner, face), 0.0)
+            return
+        [(_, encoding)] = clear
         own = [self.looks[look] for look in self._store.people.looks_of(owner)]
         if own:
             away = [float(np.linalg.norm(encoding - look.centroid)) for look in own]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from facewatchd.decisions import Touched
-from facewatchd.pipeline.looks import remake
+from facewatchd.pipeline.looks import SMALLEST, remake
 from facewatchd.pipeline.placing import mark_of
 
 if TYPE_CHECKING:
@@ -23,9 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Moves:
-    """What changes while faces are moved: whose looks, and which faces find nobody yet."""
+    """What changes while faces are moved: whose looks, and which faces find nobody yet.
+
+    ``arrived`` are the faces that the user gave to one owner, by that owner and whose they were.
+    """
 
     owners: set[str] = field(default_factory=set)
+    arrived: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
     open: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))  # by photo
 
 
@@ -40,10 +44,14 @@ class Projecting:
         self._placing = placing
         self._publishing = publishing
 
-    def project_all(self) -> None:
-        """Carry over everything that was said."""
+    def project_all(self, changed: Touched, was: Mapping[Spot, str | None]) -> None:
+        """Carry over everything that was said, and what is ``changed`` by no longer being said.
+
+        ``was`` as for `project`.
+        """
         said = self._rules.said
-        self.project(Touched({*said.people, *self._store.decisions.kept()}, set(said.faces)))
+        people = {*said.people, *self._store.decisions.kept(), *changed.people}
+        self.project(Touched(people, {*said.faces, *changed.spots}), was)
 
     def project(self, touched: Touched, was: Mapping[Spot, str | None] | None = None) -> None:
         """Carry over what was said of those who are ``touched``.
@@ -60,6 +68,8 @@ class Projecting:
                 near |= self._store.faces.people_near(face.photo)
                 self._face(spot, face, {} if was is None else was, moves)
                 near |= self._store.faces.people_near(face.photo)
+        if was is None:
+            self._keep_together(moves)
         owners = sorted(moves.owners | {owner for owner, _ in merged})
         looks = [look for owner in owners for look in self._store.people.looks_of(owner)]
         for owner in sorted(moves.owners):
@@ -84,6 +94,8 @@ class Projecting:
                 self._store.decisions.keep(person, said.people[person], said.root(person))
             else:
                 self._store.decisions.let_go(person)
+                if not self._store.faces.has_faces(person):
+                    self._store.people.remove(person)
         self._store.decisions.make_present(
             (photo, said.root(person)) for photo, person in said.present
         )
@@ -112,10 +124,24 @@ class Projecting:
         if at.owner == owner:
             return
         self._free(at, moves)
-        looks = self._store.people.looks_of(owner)
-        look = looks[0] if looks else self._store.people.add_look(owner)
+        if at.owner is not None:
+            moves.arrived[owner, at.owner].append(at.face)
+        look = self._store.people.look_for(owner, at.face)
         self._store.faces.give(at.face, look, 0.0)  # how similar it is, remaking the looks tells
         moves.owners.add(owner)
+
+    def _keep_together(self, moves: _Moves) -> None:
+        """Make a look of faces that came from one person together: no look is averaged."""
+        for (owner, _), faces in sorted(moves.arrived.items()):
+            comparable = [face for face, _ in self._store.faces.clear(faces, 0.0)]
+            if len(comparable) < SMALLEST:
+                continue
+            looks = self._store.people.looks_of(owner)
+            if len(looks) == 1:  # of everyone; those who were there become a look of their own
+                self._store.faces.move(looks[0], self._store.people.add_look(owner))
+            look = self._store.people.add_look(owner)
+            for face in comparable:
+                self._store.faces.give(face, look, 0.0)
 
     def _free(self, at: At, moves: _Moves) -> None:
         if at.owner is not None:

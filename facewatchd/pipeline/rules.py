@@ -27,7 +27,7 @@ class Rules:
     def use(self, said: Said) -> None:
         """Go by another state of what was said."""
         self.said = said
-        self.read_anchors({*said.people, *self._anchors})
+        self.read_anchors(sorted({*said.people, *self._anchors}))
 
     def read_anchors(self, people: Iterable[str]) -> None:
         """Take in by which faces ``people`` are found again, of whom something was said."""

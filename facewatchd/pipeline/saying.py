@@ -10,6 +10,7 @@ from facewatchd.decisions import Kind, Spoken, Spot
 from facewatchd.errors import DecisionError, NotFoundError
 from facewatchd.names import checked_name, same_name
 from facewatchd.orientation import UPRIGHT, turned
+from facewatchd.overlap import match
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -193,6 +194,9 @@ class Saying:
         photo, stored = self._spot_in(path, box)
         if stored is None:
             return self._deciding.say(Kind.ADD_FACE, person=who, photos=(photo,))
+        there = self._store.decisions.at(photo)
+        for face in match([stored], [at.spot.box for at in there]):  # one that is known
+            return self.assign([there[face].face], person)
         spoken = Spoken(Spot(photo, stored))
         return self._deciding.say(Kind.ADD_FACE, person=who, faces=(spoken,))
 

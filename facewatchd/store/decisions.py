@@ -41,6 +41,10 @@ class Decisions:
         """Return the lines of every decision, the first one first."""
         return [line for (line,) in self._db.execute("SELECT line FROM decisions ORDER BY number")]
 
+    def ids(self) -> set[str]:
+        """Return the id of every decision."""
+        return {id_ for (id_,) in self._db.execute("SELECT id FROM decisions")}
+
     def replace(self, decisions: Iterable[Decision]) -> None:
         """Make ``decisions`` all that there are."""
         self._db.execute("DELETE FROM decisions")

@@ -96,6 +96,10 @@ class Faces:
         )
         self._db.execute("DELETE FROM candidates WHERE face = ?", [face])
 
+    def move(self, one: int, other: int) -> None:
+        """Give all faces of one look to another."""
+        self._db.execute("UPDATE faces SET look = ? WHERE look = ?", [other, one])
+
     def doubt(self, face: int, candidates: Sequence[Candidate]) -> None:
         """Make a face doubtful, with its best candidates."""
         self._db.execute("UPDATE faces SET look = NULL, similarity = NULL WHERE id = ?", [face])
@@ -109,10 +113,14 @@ class Faces:
         self._db.execute("DELETE FROM faces WHERE id = ?", [face])
 
     def clear(self, faces: Iterable[int], min_quality: float) -> list[tuple[int, Encoding]]:
-        """Return (face, encoding) of those of ``faces`` that are of at least that quality."""
+        """Return (face, encoding) of those of ``faces`` that are of at least that quality.
+
+        Only those by the library's engine.
+        """
         rows = (
             self._db.execute(
-                "SELECT id, encoding FROM faces WHERE id = ? AND quality >= ?", [face, min_quality]
+                f"SELECT id, encoding FROM faces WHERE id = ? AND quality >= ? AND {_COMPARABLE}",
+                [face, min_quality],
             ).fetchone()
             for face in faces
         )

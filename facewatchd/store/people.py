@@ -85,6 +85,23 @@ class People:
         )
         return [row[0] for row in rows]
 
+    def look_for(self, owner: str, face: int) -> int:
+        """Return the first look that ``owner`` owns of the engine of ``face``, or a new one."""
+        row = self._db.execute(
+            "SELECT min(looks.id) FROM looks JOIN faces ON faces.engine = looks.engine"
+            " WHERE owner = ? AND faces.id = ?",
+            [owner, face],
+        ).fetchone()
+        if row[0] is not None:
+            return int(row[0])
+        return insert(
+            self._db,
+            "INSERT INTO looks (owner, person, centroid, count, spread, engine)"
+            " SELECT people.id, coalesce(into_person, people.id), x'', 0, 0, faces.engine"
+            " FROM people, faces WHERE people.id = ? AND faces.id = ?",
+            [owner, face],
+        )
+
     def save_look(self, look: Look) -> None:
         """Store where a look's centroid is now."""
         self._db.execute(

@@ -2,47 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from facewatchd.decisions import replay
+from facewatchd.decisions import Kind, replay
 from facewatchd.errors import DecisionError, NotFoundError
 from facewatchd.model import Box
 from facewatchd.pipeline.boxes import Boxes
-from tests.support.library import Library
+from tests.support.people import ann_and_ben, people, say, who
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-ANN = [(0.0, 0.0), (0.02, 0.0), (0.0, 0.02)]
-BEN = [(2.0, 2.0), (2.02, 2.0), (2.0, 2.02)]
+    from tests.support.library import Library
+
 BETWEEN = (0.4, 0.0)  # similarity 0.6 to Ann: a candidate, not near enough
 
 
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Library]:
-    library = Library(tmp_path)
-    for place in (*ANN, *BEN):
-        library.add(place)
-    library.found([1, 2, 3], [4, 5, 6])
-    yield library
-    library.close()
-
-
-def people(library: Library) -> dict[int, str | None]:
-    """Return the person of each face."""
-    faces = library.store.faces.all()
-    return dict(zip(faces.ids.tolist(), faces.persons, strict=True))
-
-
-def who(library: Library, face: int) -> str:
-    person = people(library)[face]
-    assert person is not None
-    return person
+    with closing(ann_and_ben(tmp_path)) as made:
+        yield made
 
 
 def test_a_name_is_kept_and_taken_back(library: Library) -> None:
@@ -153,6 +138,33 @@ def test_two_faces_of_one_photo_are_one_person_if_the_user_says_so(library: Libr
     assert [people(library)[face] for face in (7, 8)] == [ann, ann]
 
 
+def test_a_box_on_a_known_face_is_an_assignment_of_that_face(library: Library) -> None:
+    ann, ben = who(library, 1), who(library, 4)
+    before = people(library)
+    library.saying.assign([1], ann)
+    given = library.saying.add_face(bytes(library.photos / "1.jpg"), Box(0, 0, 9, 8), ben)
+    assert given.kind is Kind.IS
+    assert [spot.box for spot in library.deciding.said.faces] == [Box(0, 0, 9, 9)]
+    assert people(library) == {**before, 1: ben}
+    assert nothing_to_encode(library)
+    library.saying.undo()
+    assert people(library) == before
+    assert nothing_to_encode(library)
+
+
+def test_a_box_on_an_ignored_face_takes_it_out_of_the_ignored(library: Library) -> None:
+    ann = who(library, 1)
+    library.saying.ignore([1])
+    library.saying.add_face(bytes(library.photos / "1.jpg"), Box(0, 0, 9, 8), ann)
+    assert people(library)[1] == ann
+    assert nothing_to_encode(library)
+
+
+def nothing_to_encode(library: Library) -> bool:
+    library.adding.step()
+    return library.adding.next(0.0, ()) is None
+
+
 def test_no_detector_takes_a_face_from_a_person_of_whom_the_user_spoke(library: Library) -> None:
     boxes = Boxes(library.placing._rules)
     photo = library.store.decisions.photo_of(1)
@@ -185,10 +197,7 @@ def test_later_photos_follow_what_was_said(library: Library) -> None:
 def test_undoing_the_last_decision_brings_back_everything(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    library = Library(tmp_path_factory.mktemp("undo"))
-    for place in (*ANN, *BEN, BETWEEN):
-        library.add(place)
-    library.found([1, 2, 3], [4, 5, 6])
+    library = ann_and_ben(tmp_path_factory.mktemp("undo"), BETWEEN)
     for _ in range(data.draw(st.integers(0, 4))):
         say(library, data)
     before, taken = people(library), library.deciding.last
@@ -199,29 +208,3 @@ def test_undoing_the_last_decision_brings_back_everything(
     assert library.deciding.said == said
     assert people(library) == before
     library.close()
-
-
-def say(library: Library, data: st.DataObject) -> None:
-    """Take some decision; one that makes no sense is refused."""
-    face, other = data.draw(st.integers(1, 7)), data.draw(st.integers(1, 7))
-    theirs, others = people(library)[face], people(library)[other]
-    saying = library.saying
-    wishes = [lambda: saying.ignore([face]), lambda: saying.assign_new([face], "Zoe", another=True)]
-    if theirs is not None:
-        wishes += [
-            lambda: saying.name(theirs, "Ann", another=True),
-            lambda: saying.reject([face]),
-            lambda: saying.split(theirs, [face]),
-            lambda: saying.confirm(theirs),
-            lambda: saying.hide(theirs),
-        ]
-        if others is not None:
-            wishes += [
-                lambda: saying.merge(theirs, others, "Ann"),
-                lambda: saying.assign([other], theirs),
-                lambda: saying.apart(theirs, others),
-            ]
-    try:
-        data.draw(st.sampled_from(wishes))()
-    except DecisionError:
-        return

@@ -11,21 +11,24 @@ import pytest
 
 from facewatchd.config import load
 from facewatchd.errors import ApiError, PluginError, StoreError
-from facewatchd.model import (
-    Box,
-    CaptureDate,
-    DateSource,
-    EngineId,
-    Face,
-    PhotoResult,
-    Quality,
-    Setup,
-)
-from facewatchd.pipeline.adopting import Adopted, adopt
+from facewatchd.model import Box, EngineId, Setup
+from facewatchd.pipeline.adopting import adopt
 from facewatchd.pipeline.engine import check_installed, difference, resolve, scale_of
-from facewatchd.plugins import Scale
 from facewatchd.store import Store, reading
 from tests.support.library import ENGINE, Library
+from tests.support.switching import (
+    ELSEWHERE,
+    FIRST,
+    NEW_A,
+    NEW_B,
+    NEW_C,
+    OTHER,
+    OTHER_SCALE,
+    SECOND,
+    photo_with,
+    read_again,
+    switch,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,11 +36,7 @@ if TYPE_CHECKING:
 
     from facewatchd.config import Settings
 
-OTHER = EngineId("any", "other", "1")  # three dimensions, where the first has two
-OTHER_SCALE = Scale(3, 0.5, 0.3, 0.9, 1.0, metric="cosine")
 A, B = (0.0, 0.0), (1.0, 0.0)
-NEW_A, NEW_B, NEW_C = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
-FIRST, SECOND, ELSEWHERE = Box(0, 0, 9, 9), Box(10, 0, 19, 9), Box(50, 50, 59, 59)
 
 
 @pytest.fixture
@@ -48,30 +47,6 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 def near(place: tuple[float, float], number: int) -> tuple[float, float]:
     return place[0] + 0.01 * number, place[1]
-
-
-def photo_with(*faces: tuple[Box, tuple[float, ...]], orientation: int = 1) -> PhotoResult:
-    found = tuple(
-        Face(box, Quality(0.5, 0.5, 0.5), np.array(values, np.float32)) for box, values in faces
-    )
-    date = CaptureDate(0.0, DateSource.EXIF)
-    return PhotoResult(b"", 100, 80, date, found, orientation)
-
-
-def read_again(library: Library, photo: int, *faces: tuple[Box, tuple[float, ...]]) -> None:
-    found = photo_with(*faces)
-    library.store.rereading.put(photo, found, found.faces)
-
-
-def switch(library: Library) -> Adopted:
-    """Do what the switch does when all is read."""
-    with library.store.transaction():
-        library.store.engines.make_current(OTHER)
-        library.placing.scale = OTHER_SCALE
-        adopted = adopt(library.store, library.placing, anew=True)
-    library.grouping.use(OTHER_SCALE)
-    library.publishing.use(OTHER_SCALE)
-    return adopted
 
 
 def two_people(library: Library) -> tuple[list[int], list[int]]:

@@ -54,8 +54,8 @@ WORDS = [
     (decision("cover", faces=1), "Ann has another cover"),
     (decision("add-face", faces=1), "Ann is at a box in a photo"),
     (decision("add-face", photos=1), "Ann is in a photo, without a box"),
-    (decision("forget", photos=1, faces=2), "1 photo and 2 faces forgotten"),
-    (decision("forget", person=None), "a person forgotten"),
+    (decision("forget", person=None, photos=1, faces=2), "1 photo and 2 faces forgotten"),
+    (decision("forget", faces=2), "a person and 2 faces forgotten"),
     (decision("undo", person=None, of=3), "decision 3 is taken back"),
     (decision("hide", person=None, person_called=None), "somebody is hidden"),
 ]

@@ -1,0 +1,82 @@
+"""The pipeline between those who ask and the store: what it does when one of both fails."""
+
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from facewatchd.config import load
+from facewatchd.errors import StoreWriteError
+from facewatchd.pipeline import loop
+from facewatchd.pipeline.clock import SystemClock
+from facewatchd.pipeline.publishing import Publishing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from facewatchd.config import Settings
+
+PATIENCE = 60.0
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    for name in ("photos", "people", "state"):
+        (tmp_path / name).mkdir()
+    return load(
+        None,
+        {
+            "roots": [{"path": tmp_path / "photos"}],
+            "output": tmp_path / "people",
+            "state": tmp_path / "state",
+        },
+    )
+
+
+def started(settings: Settings) -> loop.Pipeline:
+    pipeline = loop.Pipeline(settings, SystemClock())
+    pipeline.start(lambda: False)
+    return pipeline
+
+
+def test_a_question_that_timed_out_is_not_answered_later(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "_ANSWERS_WITHIN", 0.01)
+    asked: list[str] = []
+    with closing(started(settings)) as pipeline:
+        with pytest.raises(TimeoutError):  # nobody steps meanwhile
+            pipeline.ask(lambda: asked.append("in vain"))
+        pipeline.do(lambda: asked.append("later"))
+        pipeline.step()
+    assert asked == ["later"]
+
+
+def test_a_decision_that_was_not_carried_over_ends_the_step_and_the_next_start_does_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with closing(started(settings)) as pipeline, ThreadPoolExecutor(1) as thread:
+        with pipeline._store.transaction():
+            ann = pipeline._store.people.create()
+        with monkeypatch.context() as patch:
+            patch.setattr(Publishing, "touch", full)  # the last before the commit
+            answer = thread.submit(pipeline.ask, lambda: pipeline.saying.name(ann, "Ann"))
+            pipeline.wait(pipeline._clock.monotonic() + PATIENCE)
+            with pytest.raises(StoreWriteError):
+                pipeline.step()
+            with pytest.raises(StoreWriteError):
+                answer.result(PATIENCE)
+        assert pipeline._store.people.named() == {}
+        with pytest.raises(StoreWriteError):  # not before a new start does it go on
+            pipeline.step()
+    with closing(started(settings)) as pipeline:
+        pipeline.step()
+        assert pipeline._store.people.named() == {ann: "Ann"}
+        assert [each.name for each in pipeline.deciding.decisions] == ["Ann"]

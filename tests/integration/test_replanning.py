@@ -10,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from facewatchd.errors import DecisionError, NotFoundError
+from facewatchd.errors import NotFoundError
 from facewatchd.pipeline.proposing import told
 from facewatchd.planning import Kind
 from facewatchd.regroup import Grouped, Task, cluster
 from tests.support.library import SCALE, Library
+from tests.support.people import ANN, BEN, people, say, who
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from facewatchd.pipeline.outset import Outset
     from facewatchd.planning import Plan
 
-ANN = [(0.0, 0.0), (0.02, 0.0), (0.0, 0.02)]
-BEN = [(2.0, 2.0), (2.02, 2.0), (2.0, 2.02)]
 CLEO = [(0.0, 4.0), (0.02, 4.0), (0.0, 4.02), (0.02, 4.02)]
 
 
@@ -32,18 +31,6 @@ CLEO = [(0.0, 4.0), (0.02, 4.0), (0.0, 4.02), (0.02, 4.02)]
 def library(tmp_path: Path) -> Iterator[Library]:
     with closing(Library(tmp_path)) as made:
         yield made
-
-
-def people(library: Library) -> dict[int, str | None]:
-    """Return the person of each face."""
-    faces = library.store.faces.all()
-    return dict(zip(faces.ids.tolist(), faces.persons, strict=True))
-
-
-def who(library: Library, face: int) -> str:
-    person = people(library)[face]
-    assert person is not None
-    return person
 
 
 def scattered(library: Library) -> list[int]:
@@ -535,31 +522,3 @@ def settled(library: Library) -> dict[int, str]:
     """Return the owner of each face that a kept person has."""
     kept = {each.id for each in library.store.runs.people() if each.kept}
     return {f: who for f, who in library.store.runs.owners().items() if who in kept and who}
-
-
-def say(library: Library, data: st.DataObject) -> None:
-    """Take some decision; one that makes no sense is refused."""
-    faces = sorted(people(library))
-    face, other = data.draw(st.sampled_from(faces)), data.draw(st.sampled_from(faces))
-    theirs, others = people(library)[face], people(library)[other]
-    saying = library.saying
-    wishes = [lambda: saying.ignore([face]), lambda: saying.assign_new([face], "Zoe", another=True)]
-    if theirs is not None:
-        wishes += [
-            lambda: saying.name(theirs, "Ann", another=True),
-            lambda: saying.reject([face]),
-            lambda: saying.split(theirs, [face]),
-            lambda: saying.confirm(theirs),
-            lambda: saying.hide(theirs),
-            lambda: saying.cover(theirs, face),
-        ]
-    if theirs is not None and others is not None:
-        wishes += [
-            lambda: saying.merge(theirs, others, "Ann"),
-            lambda: saying.assign([other], theirs),
-            lambda: saying.apart(theirs, others),
-        ]
-    try:
-        data.draw(st.sampled_from(wishes))()
-    except DecisionError:
-        return

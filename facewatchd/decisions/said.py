@@ -96,10 +96,10 @@ class Said:
         """Return the faces in ``photo`` that the user has spoken of."""
         return self._by_photo.get(photo, ())
 
-    def are_apart(self, one: str, other: str) -> bool:
-        """Whether the user said that these two are not one person, as they are after merges."""
-        pair = {self.root(one), self.root(other)}
-        return len(pair) > 1 and any({self.root(p) for p in two} == pair for two in self.apart)
+    def pairs_apart(self) -> frozenset[frozenset[str]]:
+        """Return the pairs of people, as they are after merges, who are not one person."""
+        pairs = (frozenset(map(self.root, pair)) for pair in self.apart)
+        return frozenset(pair for pair in pairs if len(pair) > 1)
 
     def refuses(self, spot: Spot, person: str) -> bool:
         """Whether the user said that this face is not ``person``, and no merge made it so since."""

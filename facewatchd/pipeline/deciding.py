@@ -62,7 +62,7 @@ class Deciding:
         self._clock = clock
         self._projecting = Projecting(store, rules, placing, publishing)
         self._decisions: list[Decision] = []
-        self._undone: set[str] = set()  # as it was when the next was taken
+        self._undone: set[str] = set()  # of the decisions, when the next was remembered
         self._earlier = (0, Said())  # what so many of the first decisions come to
         self.failure: Exception | None = None  # why memory and store are no longer alike
 
@@ -119,13 +119,7 @@ class Deciding:
 
     def say(self, kind: Kind, **fields: Any) -> Decision:
         """Take a decision, whose fields are checked; StoreWriteError if it cannot be kept."""
-        decision = Decision(
-            id=uuid.uuid4().hex,
-            number=self.last + 1,
-            at=self._clock.time(),
-            kind=kind,
-            **fields,
-        )
+        decision = self._next(kind, **fields)
         decision = dataclasses.replace(decision, anchors=self._anchors(decision))
         self._journal.append(decision)
         self._decisions.append(decision)
@@ -148,15 +142,8 @@ class Deciding:
         The decision is the promise that the next start keeps if anything cuts this short.
         ``delete`` deletes what it speaks of from the store.  StoreWriteError if it cannot be kept.
         """
-        decision = Decision(
-            id=uuid.uuid4().hex,
-            number=self.last + 1,
-            at=self._clock.time(),
-            kind=Kind.FORGET,
-            person=person,
-            photos=tuple(photos),
-            faces=tuple(Spoken(spot) for spot in spots),
-        )
+        gone = tuple(Spoken(spot) for spot in spots)
+        decision = self._next(Kind.FORGET, person=person, photos=tuple(photos), faces=gone)
         self._journal.append(decision)
         self._decisions = without_forgotten([*self._decisions, decision])
         before, self._earlier = self.said, (0, Said())
@@ -174,14 +161,7 @@ class Deciding:
         An undo is undone likewise.  Raises NotFoundError, or DecisionError for what cannot be.
         """
         target = self._to_undo(which)
-        decision = Decision(
-            id=uuid.uuid4().hex,
-            number=self.last + 1,
-            at=self._clock.time(),
-            kind=Kind.UNDO,
-            origin=Origin.COMMAND,
-            of=target.id,
-        )
+        decision = self._next(Kind.UNDO, of=target.id)
         before, lost = self.said, _without_effect(self._decisions, self.said)
         after = self._replayed(decision)
         decision = dataclasses.replace(decision, anchors=self._lost_anchors(after))
@@ -195,6 +175,10 @@ class Deciding:
             touched = Touched(changed.people | spoken_of.people, changed.spots | spoken_of.spots)
             self._projecting.project(touched, self._origins(lost))
         return decision
+
+    def _next(self, kind: Kind, **fields: Any) -> Decision:
+        """Return a decision that follows all others and is taken now."""
+        return Decision(uuid.uuid4().hex, self.last + 1, self._clock.time(), kind, **fields)
 
     @contextmanager
     def _whole(self) -> Iterator[None]:

@@ -46,7 +46,7 @@ def heard(deciding: Deciding, changes: int, scale: Scale) -> Heard:
         revision=(deciding.last, changes),
         scale=scale,
         decisions=tuple(deciding.decisions),
-        apart=frozenset(frozenset(map(said.root, pair)) for pair in said.apart),
+        apart=said.pairs_apart(),
         refused={
             spot: frozenset(map(said.root, of_face.refused))
             for spot, of_face in said.faces.items()

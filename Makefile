@@ -62,9 +62,17 @@ format: $(READY) ## Format the code and mend what the linter can
 .PHONY: setup
 setup: $(READY) ## Make or renew the environment in .venv
 
+# In an environment of its own: nothing else may need PyTorch, and from most registries it comes with
+# gigabytes for graphics cards.  pip looks where it is told to (PIP_FIND_LINKS, PIP_EXTRA_INDEX_URL);
+# the build "+cpu" is on PyTorch's own index.  facenet-pytorch's pins are left out by --no-deps.
+.PHONY: torch
+torch: ## Set up PyTorch in .venv-torch, beside which the long tests put two networks
+	$(PYTHON) -m venv .venv-torch
+	.venv-torch/bin/pip install --quiet --require-hashes --no-deps --requirement torch.lock
+
 .PHONY: clean
 clean: ## Remove the environment and all caches
-	rm -rf .venv .venv-uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-uv .venv-torch .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -r {} +
 
 .PHONY: lock

@@ -75,7 +75,6 @@ def _draw(
         eps=_SCALE.eps,
         min_samples=2,
         merge=_SCALE.merge,
-        reach=_SCALE.distance_at(_SCALE.similarity),
     )
     strangers = np.flatnonzero(np.isin(labels, once[500:]))
     members = [known[clusters == number] for number in range(clusters.max() + 1)]

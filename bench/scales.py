@@ -9,7 +9,7 @@ tables have, for each encoder whose weights are there,
   faces is compared with the mean of that person's others and with the means of the other people.
   Strangers are 1,000 people who appear once;
 - the F1 of the recipe with DBSCAN's eps and merge distances around those of the scale, in the two
-  settings of bench/clustering.py, pairwise and BCubed.
+  settings of bench/scoring.py, pairwise and BCubed.
 
 ``--save FOLDER`` writes the encodings of each encoder as bench/clustering.py and bench/looks.py
 read them, and takes them from there when they are there.
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from bench.clustering import album, scores
+from bench.scoring import album, scores
 from facewatchd import plugins
 from facewatchd.clustering.recipe import group
 from facewatchd.decode import Photo
@@ -162,7 +162,6 @@ def clusterings(faces: Faces, scale: plugins.Scale) -> Table:
                     eps=float(eps),
                     min_samples=2,
                     merge=float(merge),
-                    reach=scale.distance_at(scale.similarity),
                 )
                 people = faces.people[chosen]
                 score = scores(found[people >= 0], people[people >= 0])

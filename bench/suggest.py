@@ -50,7 +50,6 @@ def cluster(faces: Faces) -> Clustered:
         eps=SCALE.eps,
         min_samples=2,
         merge=SCALE.merge,
-        reach=SCALE.distance_at(SCALE.similarity),
     )
     found = Clustered([], {}, {})
     for number in range(clusters.max() + 1):
@@ -103,9 +102,9 @@ def fit(faces: Faces) -> dict[str, float]:
         number = np.array([len(found.people[person].photos) for person in near.ids])
         for one, other, distances, room in near.pairs():
             fewer = np.log(np.minimum(number[one], number[other]))
-            rows.append(np.stack([distances / SCALE.merge, room / SCALE.merge, fewer], axis=1))
+            rows.append(np.stack([distances / FLOOR, room / FLOOR, fewer], axis=1))
             right.append(truth[one] == truth[other])
-            rooms.append(room / SCALE.merge)
+            rooms.append(room / FLOOR)
     same = np.concatenate(right)
     model = LogisticRegression(C=np.inf, max_iter=1000).fit(np.concatenate(rows), same)
     return {

@@ -6,10 +6,11 @@ believed only when it keeps to the protocol, so that nothing else can come into 
 
 from __future__ import annotations
 
+import inspect
 import math
 import operator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from facewatchd.errors import FacewatchError, PluginError
 from facewatchd.model import Box, Detection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -32,6 +33,10 @@ _REMEDY = "Report it to the author of the plugin, or name another one in the con
 
 class _BrokenPromiseError(Exception):
     """What a plugin returned is not what its protocol says."""
+
+
+class _CancelledError(BaseException):
+    """What the caller's progress raised, on its way through a plugin, which must not catch it."""
 
 
 def detector(name: str, setup: Setup) -> plugins.Detector:
@@ -69,35 +74,62 @@ def encodings(
         return found
 
 
+def clusterer(name: str, options: Mapping[str, Any]) -> plugins.Clusterer:
+    """Return the clusterer registered as ``name``, constructed with ``options``.
+
+    PluginError with the options that it knows when it cannot be constructed with these.
+    """
+    with _blaming("clusterer", name):
+        kind = plugins.clusterer(name)
+        try:
+            inspect.signature(kind).bind(**options)
+            return kind(**options)
+        except (TypeError, ValueError) as cause:
+            known = ", ".join(inspect.signature(kind).parameters) or "none"
+            raise PluginError(
+                f"The clusterer {name!r} cannot be used with these options: {cause}.",
+                f"Change recluster.options in the configuration; this clusterer knows: {known}.",
+            ) from cause
+
+
 def labels(
-    clusterer: str,
+    name: str,
     encodings: NDArray[np.float32],
     photos: NDArray[np.int64],
     *,
-    eps: float,
-    min_samples: int,
-    merge: float,
-    reach: float,
+    options: Mapping[str, Any],
+    progress: Callable[[float], None],
+    **given: Any,
 ) -> NDArray[np.int64]:
-    """Return the cluster of each face, as ``clusterer`` has it (see `plugins.Clusterer.group`)."""
-    with _blaming("clusterer", clusterer):
-        found = plugins.clusterer(clusterer)().group(
-            encodings, photos, eps=eps, min_samples=min_samples, merge=merge, reach=reach
-        )
-        _check_array(found, np.int64, photos.shape)
-        grouped = found >= 0
-        numbers = np.unique(found[grouped])
-        if found.min(initial=-1) < -1 or not np.array_equal(numbers, np.arange(len(numbers))):
-            raise _BrokenPromiseError("clusters that are not numbered from 0 without gaps")
-        pairs = np.stack([found[grouped], photos[grouped]])
-        if len(np.unique(pairs, axis=1).T) < pairs.shape[1]:
-            raise _BrokenPromiseError("a cluster with two faces of one photo")
-        return found
+    """Return the cluster of each face, as the clusterer ``name`` has it with ``options``.
+
+    See `plugins.Clusterer.group`, which says what else is ``given``.  What ``progress`` raises to
+    cancel the run is raised unchanged.
+    """
+    made = clusterer(name, options)
+    remedy = f"Change recluster.options. {_REMEDY}" if options else _REMEDY
+
+    def told(share: float) -> None:
+        try:
+            progress(share)
+        except Exception as cause:
+            raise _CancelledError(cause) from cause
+
+    try:
+        with _blaming("clusterer", name, remedy):
+            found = made.group(encodings, photos, progress=told, **given)
+            _check_array(found, np.int64, photos.shape)
+            numbers = np.unique(found[found >= 0])
+            if found.min(initial=-1) < -1 or not np.array_equal(numbers, np.arange(len(numbers))):
+                raise _BrokenPromiseError("clusters that are not numbered from 0 without gaps")
+            return found
+    except _CancelledError as cancelled:
+        raise cancelled.args[0] from None
 
 
 @contextmanager
-def _blaming(kind: str, name: str) -> Iterator[None]:
-    """Say of whatever goes wrong here that the plugin ``name`` did it.
+def _blaming(kind: str, name: str, remedy: str = _REMEDY) -> Iterator[None]:
+    """Say of whatever goes wrong here that the plugin ``name`` did it, and what to do.
 
     What it says of itself is left as it is said, and lack of memory is not its fault.
     """
@@ -115,7 +147,7 @@ def _blaming(kind: str, name: str) -> Iterator[None]:
         if any(sign in words for sign in _OUT_OF_MEMORY):
             raise MemoryError(words) from cause
         said = f"{type(cause).__name__}: {words}" if words else type(cause).__name__
-        raise PluginError(f"The {kind} {name!r} failed: {said}.", _REMEDY) from cause
+        raise PluginError(f"The {kind} {name!r} failed: {said}.", remedy) from cause
 
 
 def _detection(found: object, pixels: NDArray[np.uint8], *, points: bool) -> Detection:

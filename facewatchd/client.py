@@ -14,7 +14,7 @@ from urllib.parse import quote
 from facewatchd.errors import ApiError, Exit, FacewatchError, NotFoundError, NotRunningError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _T = TypeVar("_T")
@@ -203,6 +203,19 @@ class Client:
         """Return whether all traces of what was forgotten are gone, and what stays."""
         return self._ask(dict, "GET", "/v1/forget/traces")
 
+    def report(self, people: Iterable[str] = ()) -> Iterator[bytes]:
+        """Yield all that a report is made of, or of ``people`` alone, line by line.
+
+        Whoever gets no line with ``end`` did not get all.
+        """
+        url = _url("/v1/report", person=list(people))
+        with closing(_Connection(self._path, self._seconds)) as connection:
+            try:
+                response = self._asked(connection, "GET", url)
+                yield from response
+            except (OSError, HTTPException) as error:
+                raise _unanswered(self._path, self._seconds, error) from error
+
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI description of the API."""
         return self._ask(dict, "GET", "/v1/openapi.json")
@@ -216,15 +229,18 @@ class Client:
     def _body(self, method: str, url: str) -> bytes:
         with closing(_Connection(self._path, self._seconds)) as connection:
             try:
-                connection.request(method, url, headers={_HEADER: _VERSION})
-                response = connection.getresponse()
-                body = response.read()
+                return self._asked(connection, method, url).read()
             except (OSError, HTTPException) as error:
                 raise _unanswered(self._path, self._seconds, error) from error
+
+    def _asked(self, connection: _Connection, method: str, url: str) -> HTTPResponse:
+        """Ask, and return an answer that is no error and was not read yet."""
+        connection.request(method, url, headers={_HEADER: _VERSION})
+        response = connection.getresponse()
         _check_version(response)
         if response.status >= HTTPStatus.BAD_REQUEST:
-            raise _told(_content(url, body)["error"])
-        return body
+            raise _told(_content(url, response.read())["error"])
+        return response
 
 
 class _Connection(HTTPConnection):

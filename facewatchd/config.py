@@ -125,7 +125,8 @@ class Recluster(_Section):
     interval: Duration = 24 * 3600
     new_faces: int = Field(default=200, ge=1)
     max_churn: float = Field(default=0.05, ge=0, le=1)
-    clusterer: str = "recipe"
+    clusterer: str = "dbscan+merge"
+    options: dict[str, Any] = Field(default_factory=dict)
     eps: float | None = Field(default=None, gt=0, lt=2)
     merge: float | None = Field(default=None, gt=0, lt=2)
 

@@ -113,6 +113,10 @@ class OutputError(FacewatchError):
     """The output tree cannot be written."""
 
 
+class ReportError(FacewatchError):
+    """A report cannot be made: what is missing, or where it cannot be written."""
+
+
 class NotRunningError(FacewatchError):
     """No daemon answers on the socket."""
 

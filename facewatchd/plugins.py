@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 from facewatchd.errors import FacewatchError, PluginError
 
@@ -34,8 +34,9 @@ class Scale:
     ``similarity`` is the threshold from which a face is given to a person, ``floor`` the one below
     which a person is not even a candidate.  With the ``metric`` euclidean both are 1 - L2 distance;
     with cosine, which is for unit vectors, both are the cosine, 1 - L2 distance squared / 2.
-    ``eps`` and ``merge`` are L2 distances whatever the metric: DBSCAN's radius, and the root of the
-    mean squared distance up to which average linkage joins two groups.
+    Whatever the metric, ``eps`` is an L2 distance, DBSCAN's radius, and ``merge`` a distance of
+    directions, which are encodings scaled to length 1: the root of the mean squared distance up to
+    which average linkage joins two groups; at most 2.
     """
 
     dimensions: int
@@ -98,15 +99,17 @@ class Encoder(Protocol):
 class Clusterer(Protocol):
     """Puts the faces of a library into clusters.  Constructed for each run, in a process for it.
 
-    All attributes belong to the class.  The daemon imports it too, to see that it is there: what
-    is slow or large to import is imported when it is constructed.
+    All attributes belong to the class.  The options of the configuration (``recluster.options``)
+    come as keyword arguments; construction raises TypeError or ValueError, in words for a user,
+    when one cannot be used.  The daemon constructs it too, to see at its start that this works, so
+    what is slow or large to import is imported in ``group``.
     """
 
     protocol: int
     name: str
     version: str
 
-    def __init__(self) -> None: ...
+    def __init__(self, **options: Any) -> None: ...
 
     def group(
         self,
@@ -117,13 +120,17 @@ class Clusterer(Protocol):
         min_samples: int,
         merge: float,
         reach: float,
+        progress: Callable[[float], None],
     ) -> NDArray[np.int64]:
         """Return the cluster of each face, int64 (N,): numbers from 0 without gaps, -1 is none.
 
         A pure function of all faces: ``encodings`` (N, D), and ``photos`` (N,), which numbers the
-        photo of each face.  No cluster may hold two faces of one photo.  The rest are L2 distances
-        for whoever has a use for them: ``eps`` and ``merge`` of the encoder's scale, and ``reach``,
-        that of the similarity from which a face is given to a person; ``min_samples`` is DBSCAN's.
+        photo of each face.  A cluster may hold two faces of one photo; facewatchd then takes it
+        apart, and joins its faces again by average linkage up to ``merge``.  For whoever has a use
+        for them there are ``min_samples``, which is DBSCAN's, ``eps`` and ``merge`` of the
+        encoder's scale, and ``reach``, the L2 distance of the similarity from which a face is given
+        to a person.  ``progress`` may be called with the share that is done, from 0 to 1; a run is
+        cancelled by what it raises, which must pass through.
         """
         ...
 

@@ -7,7 +7,7 @@ clusters loads it, and gives its memory back by ending.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +15,15 @@ import numpy as np
 from facewatchd import checked
 from facewatchd.clustering.constraints import constrained
 from facewatchd.clustering.labels import members
+from facewatchd.clustering.leftovers import one_face_a_photo
 from facewatchd.clustering.looks import looks_of
 from facewatchd.clustering.matching import Before, owners_after
+from facewatchd.clustering.progress import silent
 from facewatchd.clustering.questions import questions
 from facewatchd.errors import PluginError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from multiprocessing.connection import Connection
 
     from numpy.typing import NDArray
@@ -33,8 +36,9 @@ class Task:
     """All faces of one engine, and how to cluster them (see `plugins.Clusterer.group`).
 
     ``encodings`` float32 (N, D) and ``photos`` int64 (N,), which numbers the photo of each face,
-    come in an order that lasts (photo hash, then box), because it decides ties.  ``before`` says
-    whose they are, and what the user said of them; without it everyone is new.
+    come in an order that lasts (photo hash, then box), because it decides ties.  ``options`` are
+    what the clusterer is made with.  ``before`` says whose the faces are, and what the user said of
+    them; without it everyone is new.
     """
 
     encodings: NDArray[np.float32]
@@ -43,7 +47,8 @@ class Task:
     min_samples: int
     merge: float
     reach: float
-    clusterer: str = "recipe"
+    clusterer: str = "dbscan+merge"
+    options: Mapping[str, Any] = field(default_factory=dict)
     before: Before | None = None
 
 
@@ -79,10 +84,12 @@ def cluster(task: Task) -> Grouped | Refused:
             task.clusterer,
             task.encodings,
             task.photos,
+            options=task.options,
             eps=task.eps,
             min_samples=task.min_samples,
             merge=task.merge,
             reach=task.reach,
+            progress=silent,
         )
         return _people(task, found, start)
     except PluginError as error:
@@ -94,10 +101,12 @@ def cluster(task: Task) -> Grouped | Refused:
 def _people(task: Task, found: NDArray[np.int64], start: float) -> Grouped:
     """Make people of the clusters that were found, as the user's decisions allow it."""
     before = task.before or Before.nobody(*task.encodings.shape)
+    # A collage or a mirror is no reason to take a cluster apart: it gives up a face of that photo.
+    single = one_face_a_photo(task.encodings, found, task.photos)
     labels = constrained(
         task.encodings,
         task.photos,
-        found,
+        single,
         settled=before.persons_of(before.settled),
         refused=before.refusals(),
         merge=task.merge,

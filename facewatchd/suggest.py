@@ -96,8 +96,9 @@ def chance(distance: Numbers, room: Numbers, faces: Numbers, scale: Scale) -> Nu
     the default engine and recipe; ``python -m bench.suggest --fit`` prints them.  More room than
     there was then counts as that much.  Which terms there are was chosen on all people.
     """
-    roomy = np.minimum(room / scale.merge, _ROOMIEST)
-    odds = _AT_ONCE + _BY_DISTANCE * distance / scale.merge + _BY_ROOM * roomy
+    floor = scale.distance_at(scale.floor)
+    roomy = np.minimum(room / floor, _ROOMIEST)
+    odds = _AT_ONCE + _BY_DISTANCE * distance / floor + _BY_ROOM * roomy
     return np.asarray(1.0 / (1.0 + np.exp(-odds - _BY_FACES * np.log(faces))))
 
 

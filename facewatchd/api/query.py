@@ -11,7 +11,7 @@ from facewatchd.errors import ApiError
 from facewatchd.model import LARGEST_INTEGER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
     from facewatchd.api.shapes import Schema
     from facewatchd.decisions import Decision
@@ -128,6 +128,10 @@ class Control(Protocol):
         """Return what other thresholds would do."""
         ...
 
+    def report(self, people: Collection[str]) -> Iterator[bytes]:
+        """Return all faces, or those of ``people``, as lines of JSON; NotFoundError for nobody."""
+        ...
+
     def picture(self, face: int, side: int, form: PictureForm) -> bytes:
         """Return a face cut out of its photo; NotFoundError or ApiError if that cannot be."""
         ...
@@ -233,6 +237,13 @@ class File(NamedTuple):
     """An answer that is not JSON."""
 
     data: bytes
+    media_type: str
+
+
+class Stream(NamedTuple):
+    """An answer that is sent while it is made."""
+
+    parts: Iterator[bytes]
     media_type: str
 
 

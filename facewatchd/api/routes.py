@@ -9,6 +9,7 @@ from facewatchd.api.backup import BACKUP_ROUTES
 from facewatchd.api.forgetting import FORGETTING_ROUTES
 from facewatchd.api.planning import PLANNING_ROUTES
 from facewatchd.api.query import ApiRoute, Control, Query
+from facewatchd.api.reporting import REPORTING_ROUTES
 from facewatchd.api.saying import SAYING_ROUTES
 from facewatchd.api.shapes import (
     DOUBTFUL,
@@ -92,6 +93,7 @@ ROUTES = (
     *ASKING_ROUTES,
     *BACKUP_ROUTES,
     *FORGETTING_ROUTES,
+    *REPORTING_ROUTES,
     ApiRoute("GET", "/v1/openapi.json", "This description", {"type": "object"},
              lambda *_: openapi(), {}),
 )  # fmt: skip

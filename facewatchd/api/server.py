@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, cast
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from facewatchd import __version__
-from facewatchd.api.query import ApiRoute, Control, File, Query
+from facewatchd.api.query import ApiRoute, Control, File, Query, Stream
 from facewatchd.api.routes import API_VERSION, ROUTES
 from facewatchd.errors import (
     ApiError,
@@ -63,6 +63,8 @@ def _answer(control: Control, route: ApiRoute, request: Request) -> Response:
         content = route.answer(control, Query(request.scope["query_string"]))
         if isinstance(content, File):
             return Response(content.data, media_type=content.media_type)
+        if isinstance(content, Stream):
+            return StreamingResponse(content.parts, media_type=content.media_type)
         return _Json(content)
     except FacewatchError as error:
         status = 404 if isinstance(error, NotFoundError) else 400

@@ -13,9 +13,11 @@ from rich.console import Console
 
 from facewatchd import config
 from facewatchd.batch import bench
+from facewatchd.batch.cluster import cluster, presets
 from facewatchd.batch.demo import Place, show_off
 from facewatchd.batch.findings import tell
 from facewatchd.batch.models import models
+from facewatchd.batch.report import report
 from facewatchd.batch.restore import restore
 from facewatchd.client import Client
 from facewatchd.doctor import examination
@@ -58,6 +60,9 @@ def doctor(path: Path | None, *, as_json: bool) -> None:
 
 main.add_command(models)
 main.add_command(restore)
+main.add_command(cluster)
+main.add_command(presets)
+main.add_command(report)
 
 
 @main.command()

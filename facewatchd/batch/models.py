@@ -22,6 +22,8 @@ from facewatchd.doctor import examination, weights
 from facewatchd.engines.listing import unreadable
 from facewatchd.errors import FacewatchError
 from facewatchd.models import carried, known
+from facewatchd.models.convert import convert as convert_weights
+from facewatchd.models.convert import is_published
 from facewatchd.models.fetch import fetch as fetch_model
 from facewatchd.models.folder import Folder, sha256_of
 from facewatchd.models.install import check_download, install
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from facewatchd.models.folder import Listed
-    from facewatchd.models.known import Model
+    from facewatchd.models.known import Convertible, Licence, Model
 
     P = ParamSpec("P")
 
@@ -57,7 +59,7 @@ def _in_words(command: Callable[P, None]) -> Callable[P, None]:
 
 @click.group()
 def models() -> None:
-    """List, fetch and check the weights that engines use."""
+    """List, fetch, convert and check the weights that engines use."""
 
 
 @models.command("list")
@@ -106,11 +108,25 @@ def fetch(name: str, path: Path | None, source: str | None, *, accepted: bool) -
             )
     else:
         words = _from_file(model, folder, Path(source))
-    places = ", ".join(model.places)
-    click.echo(f"{name} is in place: {printable(places)} in {printable(str(folder.path))}.")
+    _say_where(model, folder)
     click.echo(printable(words))
-    if os.geteuid() == 0:
-        click.echo("Only root can read it: another user's daemon could not.")
+
+
+@models.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@_config
+@_in_words
+def convert(file: Path, path: Path | None) -> None:
+    """Make a model of FILE, PyTorch's weights of a network that is known."""
+    folder = _folder(path)
+    made = convert_weights(file, folder)
+    show_fields([Field("Model", f"{made.name}: {made.purpose}"), *_licence(made.licence)])
+    _say_where(made, folder)
+    published = f"{made.published.name} as it was published"
+    if is_published(file, made):
+        click.echo(f"Its weights are those of {published} (SHA-256 from {made.cited}).")
+    else:
+        click.echo(f"Its weights are not those of {published}: their SHA-256 is another.")
 
 
 @models.command()
@@ -154,11 +170,20 @@ def _present(model: Model, source: str | None) -> None:
             Field("Model", f"{model.name}: {model.purpose}"),
             Field("Size", f"{model.download.size / 1e6:,.1f} MB"),
             Field("From", source or model.address),
-            Field("Licence", model.licence.name),
-            Field("Licence", model.licence.words),
-            Field("Licence", model.licence.address),
+            *_licence(model.licence),
         ]
     )
+
+
+def _licence(licence: Licence) -> list[Field]:
+    return [Field("Licence", words) for words in (licence.name, licence.words, licence.address)]
+
+
+def _say_where(model: Model | Convertible, folder: Folder) -> None:
+    places = ", ".join(model.places)
+    click.echo(f"{model.name} is in place: {printable(places)} in {printable(str(folder.path))}.")
+    if os.geteuid() == 0:
+        click.echo("Only root can read it: another user's daemon could not.")
 
 
 def _ask_for_acceptance(model: Model) -> None:

@@ -14,6 +14,7 @@ from facewatchd.cli.backup import backup, restore
 from facewatchd.cli.batch import bench, demo, doctor
 from facewatchd.cli.bugreport import bugreport
 from facewatchd.cli.calibrate import calibrate
+from facewatchd.cli.cluster import cluster
 from facewatchd.cli.completion import completion
 from facewatchd.cli.decisions import ignore, log, undo
 from facewatchd.cli.doubtful import doubtful
@@ -27,6 +28,7 @@ from facewatchd.cli.people import people
 from facewatchd.cli.photos import photos
 from facewatchd.cli.place import where
 from facewatchd.cli.plan import plan
+from facewatchd.cli.report import report
 from facewatchd.cli.suggestions import suggestions
 from facewatchd.cli.wishes import recluster, retry, scan
 
@@ -55,6 +57,7 @@ for _command in (
     calibrate,
     photos,
     export,
+    report,
     find,
     why,
     errors,
@@ -70,6 +73,7 @@ for _command in (
     restore,
     engine,
     models,
+    cluster,
     demo,
     doctor,
     bench,

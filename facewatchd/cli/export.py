@@ -43,7 +43,7 @@ def export(
     client = place.client()
     people = (person, *wanted.together)
     found = client.photos(people, wanted.without, wanted.since, wanted.until)
-    _check_place(client, folder)
+    check_place(client, folder, "facewatchctl export DIR --person PERSON")
     made: Exported = fill(folder, found, copy=copy)
     if as_json:
         answer = {"made": made.made, "there": made.there, "unreadable": made.unreadable}
@@ -60,15 +60,18 @@ def export(
         ctx.exit(Exit.FAILED)
 
 
-def _check_place(client: Client, folder: bytes) -> None:
-    """Raise FacewatchError if ``folder`` lies where the daemon looks for photos, or makes links."""
+def check_place(client: Client, folder: bytes, command: str) -> None:
+    """Raise FacewatchError if ``folder`` lies where the daemon looks for photos, or makes links.
+
+    ``command`` is what to type with another folder.
+    """
     status = client.status()
     roots = [(root["path"], "the watched folder") for root in status["roots"]]
     for place, what in (*roots, (status["output"]["path"], "the output")):
         if _lies_in(folder, os.fsencode(place)):
             raise FacewatchError(
                 f"{os.fsdecode(folder)} is in {what} {place}.",
-                "Name a folder elsewhere: facewatchctl export DIR --person PERSON",
+                f"Name a folder elsewhere: {command}",
             )
 
 

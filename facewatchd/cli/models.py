@@ -17,7 +17,7 @@ _config = click.option(
 
 @click.group()
 def models() -> None:
-    """List, fetch and check the weights that engines use; run it as the daemon's user."""
+    """List, fetch, convert and check the weights of engines; run it as the daemon's user."""
 
 
 @models.command("list")
@@ -46,6 +46,14 @@ def fetch(name: str, config: Path | None, source: str | None, *, accepted: bool)
     accept = ["--accept-licence"] if accepted else []
     other = ["--from", source] if source is not None else []
     become("models", "fetch", *_named(config), *accept, *other, "--", name)
+
+
+@models.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@_config
+def convert(file: Path, config: Path | None) -> None:
+    """Make a model of FILE, which you downloaded: the weights of facenet or dsfd."""
+    become("models", "convert", *_named(config), "--", str(file))
 
 
 @models.command()

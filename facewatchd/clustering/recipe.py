@@ -1,24 +1,41 @@
-"""The recipe: pure cores by DBSCAN, joined by average linkage, one face a photo, then leftovers."""
+"""The default: pure cores by DBSCAN, a tree of them by average linkage, a cut, then leftovers."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from facewatchd.clustering.dbscan import dbscan
-from facewatchd.clustering.labels import (
-    by_first_face,
-    means,
-    nearest_of_photo,
-    without_singles,
-)
-from facewatchd.clustering.linkage import average_linkage
+from facewatchd.clustering.checks import check
+from facewatchd.clustering.cores import Cores
+from facewatchd.clustering.cut import groups_of, one_person
+from facewatchd.clustering.directions import numbered
+from facewatchd.clustering.labels import by_first_face, without_singles
+from facewatchd.clustering.leftovers import one_face_a_photo, with_leftovers
+from facewatchd.clustering.linkage import grow, near_groups, near_groups_after
+from facewatchd.clustering.progress import Progress, part, silent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_BLOCK = 1024
+    from facewatchd.clustering.near import Near
+
+# How much of the time has gone when each stage ends, about.
+_CORES, _NEAR, _TREE = 0.5, 0.8, 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What a run has found out of N faces that the next one need not find out again.
+
+    ``cores`` are DBSCAN's, ``groups`` int64 (N,) the groups that the tree begins with, ``near``
+    who is near to each of them.
+    """
+
+    cores: Cores
+    groups: NDArray[np.int64]
+    near: Near
 
 
 def group(
@@ -28,84 +45,92 @@ def group(
     eps: float,
     min_samples: int,
     merge: float,
-    reach: float,
+    progress: Progress = silent,
 ) -> NDArray[np.int64]:
     """Return the cluster of each face, int64 (N,), numbered from 0 by first face; -1 is none.
 
-    ``encodings`` is float32 (N, D); ``photos`` (N,) numbers the photo of each face.  L2 distances
-    are ``eps`` (DBSCAN's radius), ``merge`` (the root of the mean squared distance up to which
-    groups are joined) and ``reach`` (how far from its centroid a leftover face joins a cluster).
-    No cluster has two faces of one photo, or one face alone.  The result depends on the input
-    alone; exact ties go to the earlier face, so callers order faces by something lasting.
-    ValueError when shapes differ or an encoding is not finite.
+    ``encodings`` is float32 (N, D); ``photos`` (N,) numbers the photo of each face.  ``eps`` is
+    DBSCAN's radius (L2), ``merge`` how far apart the directions of two groups of one person may be
+    (the root of the mean squared distance, see `cut`).  No cluster has two faces of one photo, or
+    one face alone.  The result depends on the input alone; exact ties go to the earlier face, so
+    callers order faces by something lasting.  ValueError when shapes differ or an encoding is not
+    finite.
     """
-    _check(encodings, photos)
-    cores = dbscan(encodings, eps, min_samples)
-    joined = average_linkage(encodings, cores, merge)
-    clusters = without_singles(_one_face_a_photo(encodings, joined, photos))
-    return by_first_face(_with_leftovers(encodings, clusters, photos, reach))
+    known = learn(encodings, eps=eps, min_samples=min_samples, merge=merge, progress=progress)
+    return group_known(encodings, photos, known, merge=merge, progress=progress)
 
 
-class Recipe:
-    """Clusterer "recipe"."""
-
-    protocol = 1
-    name = "recipe"
-    version = "1"
-    group = staticmethod(group)
-
-
-def _check(encodings: NDArray[np.float32], photos: NDArray[np.int64]) -> None:
-    if encodings.ndim != 2 or photos.shape != encodings.shape[:1]:  # noqa: PLR2004 - a matrix
-        raise ValueError(
-            f"encodings must be (N, D) and photos (N,), not {encodings.shape} and {photos.shape}"
-        )
-    if not np.isfinite(encodings).all():
-        bad = np.flatnonzero(~np.isfinite(encodings).all(axis=1))
-        raise ValueError(f"{len(bad)} encodings are not finite, the first is number {bad[0]}")
-
-
-def _one_face_a_photo(
-    encodings: NDArray[np.float32], labels: NDArray[np.int64], photos: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Release all faces of a photo but the one nearest to the centroid of their cluster."""
-    numbers, cluster = np.unique(labels, return_inverse=True)
-    centroids = means(encodings, cluster, len(numbers))
-    distances = np.linalg.norm(encodings - centroids[cluster], axis=1)
-    return np.where(nearest_of_photo(cluster, photos, distances), cluster, -1)
-
-
-def _with_leftovers(
+def learn(
     encodings: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    photos: NDArray[np.int64],
-    distance: float,
-) -> NDArray[np.int64]:
-    """Give each face that is in no cluster to the nearest centroid, without moving it.
+    *,
+    eps: float,
+    min_samples: int,
+    merge: float,
+    before: Known | None = None,
+    was: NDArray[np.int64] | None = None,
+    progress: Progress = silent,
+) -> Known:
+    """Find out what `group_known` needs; the first and longest part of `group`.
 
-    It must be within ``distance``, the photo must have no face there, and of several left over
-    from one photo the nearest goes.
+    With ``before``, what was known of other faces at the same ``eps``, ``min_samples`` and
+    ``merge``, and ``was`` int64 (N,), which of them each face is (with the same encoding; those
+    that stay keep their order), -1 for a new one, it costs what changed, and comes to the same.
     """
-    left = np.flatnonzero(labels < 0)
-    if len(left) in (0, len(labels)):
-        return labels
-    members = labels >= 0
-    centroids = means(encodings[members], labels[members], int(labels.max()) + 1)
-    nearest, away = _nearest_centroid(encodings[left], centroids)
-    asked = labels.copy()
-    asked[left[away <= distance]] = nearest[away <= distance]
-    rank = np.full(len(labels), -1.0)  # members come before everyone who asks
-    rank[left] = away
-    return np.where(nearest_of_photo(asked, photos, rank), asked, -1)
+    check(encodings, np.arange(len(encodings)))
+    first, second = part(progress, 0.0, _CORES), part(progress, _CORES, _NEAR)
+    if before is None or was is None:
+        cores = Cores.of(encodings, eps, min_samples, first)
+        groups = cores.labels(encodings)
+        near = near_groups(encodings, groups, merge, second)
+    else:
+        cores = before.cores.after(encodings, was, first)
+        groups = cores.labels(encodings)
+        near = near_groups_after(
+            before.near, encodings, groups, before=before.groups, was=was, progress=second
+        )
+    return Known(cores, groups, near)
 
 
-def _nearest_centroid(
-    encodings: NDArray[np.float32], centroids: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return for each face the number of the nearest centroid and the distance to it."""
-    squares = np.einsum("ld,ld->l", centroids, centroids)
-    nearest = np.empty(len(encodings), dtype=np.int64)
-    for start in range(0, len(encodings), _BLOCK):
-        block = encodings[start : start + _BLOCK].astype(np.float64)
-        nearest[start : start + _BLOCK] = (squares - 2.0 * (block @ centroids.T)).argmin(axis=1)
-    return nearest, np.linalg.norm(encodings - centroids[nearest], axis=1)
+def group_known(
+    encodings: NDArray[np.float32],
+    photos: NDArray[np.int64],
+    known: Known,
+    *,
+    merge: float,
+    progress: Progress = silent,
+) -> NDArray[np.int64]:
+    """Return the clusters as `group` has them, of faces that ``known`` is about."""
+    check(encodings, photos)
+    growing = part(progress, _NEAR, _TREE)
+    tree = grow(encodings, known.groups, merge, near=known.near, progress=growing)
+    joined = groups_of(tree, one_person(tree, merge))[numbered(known.groups)]
+    whole = one_face_a_photo(encodings, without_singles(joined), photos)
+    clusters = without_singles(whole)
+    found = by_first_face(with_leftovers(encodings, clusters, photos, merge))
+    progress(1.0)
+    return found
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Clusterer "dbscan+merge"."""
+
+    protocol: ClassVar[int] = 1
+    name: ClassVar[str] = "dbscan+merge"
+    version: ClassVar[str] = "2"
+
+    def group(
+        self,
+        encodings: NDArray[np.float32],
+        photos: NDArray[np.int64],
+        *,
+        eps: float,
+        min_samples: int,
+        merge: float,
+        reach: float,  # noqa: ARG002 - what the protocol hands to every clusterer
+        progress: Progress = silent,
+    ) -> NDArray[np.int64]:
+        """Return the cluster of each face, as `group` has it."""
+        return group(
+            encodings, photos, eps=eps, min_samples=min_samples, merge=merge, progress=progress
+        )

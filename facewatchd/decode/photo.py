@@ -92,6 +92,11 @@ class Photo:
         """Whether it is known by its bytes, so that its facts cost no decoding."""
         return self._format in {"JPEG", "MPO"}
 
+    @property
+    def longest_side(self) -> int:
+        """The longest side of the whole picture, in pixels."""
+        return max(self._size)
+
     def facts(self) -> Facts:
         """Return what it is known by, decoding what is no JPEG."""
         with decoding(self._data):

@@ -41,7 +41,9 @@ class ArcfaceEncoder:
     name = "arcface"
     version = "1"
     needs_points = True
-    scale = Scale(dimensions=512, similarity=0.55, floor=0.45, eps=0.85, merge=1.0, metric="cosine")
+    scale = Scale(
+        dimensions=512, similarity=0.55, floor=0.45, eps=0.85, merge=1.17, metric="cosine"
+    )
 
     def __init__(self, setup: Setup) -> None:
         # The daemon loads this class for its scale alone; only a worker pays for ONNX Runtime.

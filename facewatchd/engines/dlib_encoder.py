@@ -44,7 +44,7 @@ class DlibEncoder:
     name = "dlib"
     version = "1"
     needs_points = False
-    scale = Scale(dimensions=128, similarity=0.68, floor=0.50, eps=0.32, merge=0.52)
+    scale = Scale(dimensions=128, similarity=0.68, floor=0.50, eps=0.32, merge=0.40)
 
     def __init__(self, setup: Setup) -> None:
         self._landmarks = _landmarks(setup)

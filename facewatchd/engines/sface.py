@@ -36,7 +36,7 @@ class SfaceEncoder:
     version = "1"
     needs_points = True
     scale = Scale(
-        dimensions=128, similarity=0.61, floor=0.51, eps=0.77, merge=0.93, metric="cosine"
+        dimensions=128, similarity=0.61, floor=0.51, eps=0.77, merge=1.09, metric="cosine"
     )
 
     def __init__(self, setup: Setup) -> None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from facewatchd.engines import listing
 from facewatchd.errors import FacewatchError
-from facewatchd.models.known import KNOWN
+from facewatchd.models.known import CONVERTIBLE, KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from facewatchd.models.known import File, Model
+    from facewatchd.models.known import Convertible, File, Model
 
 _UNKNOWN = "not known to facewatchd: put there by hand"
 
@@ -24,7 +24,8 @@ class Listed(NamedTuple):
     """One model in the list; ``size`` in bytes, of what is there or else of what is fetched.
 
     ``state`` is installed, incomplete (a file is missing or of another size), fetching (a download
-    was interrupted) or missing; ``get`` is what one types for it.
+    was interrupted) or missing; ``get`` is what one types for it, where a file of weights has to be
+    downloaded by hand first.
     """
 
     name: str
@@ -64,15 +65,15 @@ class Folder:
         """Return where a download grows."""
         return self.path / f"{model.name}.part"
 
-    def staging(self, model: Model) -> Path:
+    def staging(self, model: Model | Convertible) -> Path:
         """Return where its files are made; no engine looks so deep."""
         return self.path / ".new" / model.name
 
-    def record(self, model: Model) -> Path:
+    def record(self, model: Model | Convertible) -> Path:
         """Return where its checksums are recorded, as sha256sum(1) writes and reads them."""
         return self.path / f"{model.name}.sha256"
 
-    def recorded(self, model: Model) -> dict[str, str]:
+    def recorded(self, model: Model | Convertible) -> dict[str, str]:
         """Return the recorded SHA-256 of each of its files, by place; empty before a fetch.
 
         FacewatchError when the record cannot be read.
@@ -139,8 +140,9 @@ class Folder:
         )
 
     def listed(self) -> Iterator[Listed]:
-        """Return every model that can be fetched, and what else is there."""
+        """Return every model that can be fetched or converted, and what else is there."""
         yield from (self._listed(model) for model in KNOWN)
+        yield from (self._converted(model) for model in CONVERTIBLE)
         for name, paths in self._others().items():
             files = [path for path in paths if listing.is_file(path)]
             state = "installed" if files == paths else "incomplete"
@@ -158,6 +160,11 @@ class Folder:
             if self._there(model):
                 for place, digest in self.expected(model).items():
                     yield Weights(place, self.path / place, digest, mend)
+        for converted in CONVERTIBLE:
+            path = self.path / converted.brought.place
+            if listing.is_file(path):
+                digest = self.recorded(converted).get(path.name)
+                yield Weights(path.name, path, digest, converted.brought.convert)
         for paths in self._others().values():
             for path in paths:
                 place = str(path.relative_to(self.path))
@@ -179,6 +186,20 @@ class Folder:
             command,
         )
 
+    def _converted(self, model: Convertible) -> Listed:
+        path = self.path / model.brought.place
+        there = listing.is_file(path)
+        return Listed(
+            model.name,
+            "installed" if there else "missing",
+            path.stat().st_size if there else model.published.size,
+            model.purpose,
+            model.licence.name,
+            model.brought.address,
+            model.places,
+            None if there else model.brought.convert,
+        )
+
     def _state(self, model: Model) -> str:
         there = self._there(model)
         if len(there) == len(model.files) and all(map(_is_whole, there, model.files)):
@@ -193,7 +214,8 @@ class Folder:
 
     def _others(self) -> dict[str, list[Path]]:
         """Return models that are not known: folders with ONNX files, and single ones."""
-        known = {self.path / place for model in KNOWN for place in model.places}
+        all_known = (*KNOWN, *CONVERTIBLE)
+        known = {self.path / place for model in all_known for place in model.places}
         found: dict[str, list[Path]] = {}
         for folder in (self.path, *listing.folders(self.path)):
             for path in listing.entries(folder):

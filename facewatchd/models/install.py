@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from facewatchd.models.folder import Folder
-    from facewatchd.models.known import File, Model
+    from facewatchd.models.known import Convertible, File, Model
 
 _CHUNK = 1 << 20
 _MOST = 2 << 30  # bytes of one unpacked file whose size nobody states; ONNX itself ends there
@@ -43,12 +43,12 @@ def install(model: Model, folder: Folder, source: Path) -> str:
     staging, expected = folder.staging(model), folder.expected(model)
     recorded = folder.recorded(model)
     try:
-        with _made_anew(staging):
+        with made_anew(staging):
             digests = dict(zip(model.places, _stage(model, source, staging), strict=True))
             for place, digest in digests.items():
                 _check(place, digest, expected[place], model)
-            _put_in_place(model, folder, staging)
-            _write_record(folder.record(model), digests)
+            put_in_place(model, folder, staging)
+            write_record(folder.record(model), digests)
     except OSError as error:
         raise FacewatchError(
             f"{model.name} cannot be put into {folder.path}: {error.strerror}.",
@@ -133,8 +133,8 @@ def _then(model: Model) -> str:
     return f"Fetch it again: facewatchctl models fetch {model.name}"
 
 
-def _put_in_place(model: Model, folder: Folder, staging: Path) -> None:
-    """Rename what was made: a new folder as a whole, else file by file."""
+def put_in_place(model: Model | Convertible, folder: Folder, staging: Path) -> None:
+    """Rename what was made in ``staging``: a new folder as a whole, else file by file."""
     place = folder.path / model.name
     for path in (folder.path / each for each in model.places):
         if path.is_dir():
@@ -145,13 +145,14 @@ def _put_in_place(model: Model, folder: Folder, staging: Path) -> None:
     if model.is_pack and not place.exists():
         staging.rename(place)
     else:
-        for file, target in zip(model.files, model.places, strict=True):
-            (staging / file.name).replace(folder.path / target)
+        for target in model.places:
+            (staging / PurePosixPath(target).name).replace(folder.path / target)
     for changed in {folder.path, (folder.path / model.places[0]).parent}:
         _sync_folder(changed)
 
 
-def _write_record(path: Path, digests: Mapping[str, str]) -> None:
+def write_record(path: Path, digests: Mapping[str, str]) -> None:
+    """Record the SHA-256 of each place; see `Folder.record`."""
     fresh = path.with_suffix(".new")
     fresh.touch(0o600)
     fresh.write_text("".join(f"{digest}  {place}\n" for place, digest in digests.items()))
@@ -172,7 +173,7 @@ def _rests_on(model: Model, folder: Folder, recorded: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def _made_anew(staging: Path) -> Iterator[None]:
+def made_anew(staging: Path) -> Iterator[None]:
     """Have an empty folder while this lasts, whatever a kill left there."""
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(mode=0o700, parents=True)

@@ -1,4 +1,4 @@
-"""The models that can be fetched, and those that packages carry.
+"""The models that can be fetched, those that packages carry, and those that users bring.
 
 Sizes and checksums are facts about files of others; where each is cited from stands beside it and
 in docs/models.md.
@@ -7,8 +7,21 @@ in docs/models.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from facewatchd.engines import brought
+from facewatchd.engines.dsfd_graph import detecting_network
+from facewatchd.engines.facenet_graph import encoding_network
 from facewatchd.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from facewatchd.engines.brought import Brought
+
+    Convert = Callable[[Mapping[str, NDArray[Any]], str], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,35 @@ class Carried:
     source: str
     licence: Licence
     install: str
+
+
+@dataclass(frozen=True, slots=True)
+class Convertible:
+    """A network whose weights the user brings, which are converted once.
+
+    ``published`` is the file of weights that is meant; ``cited`` says where its checksum is from.
+    A file with other numbers is taken too, as long as it has the tensor ``sign``, which no other
+    network has, and all that ``convert`` needs.
+    """
+
+    name: str
+    purpose: str
+    brought: Brought
+    published: File
+    cited: str
+    licence: Licence
+    sign: str
+    convert: Convert
+
+    @property
+    def is_pack(self) -> bool:
+        """Whether it gets a folder: no."""
+        return False
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where its file lies in the model folder."""
+        return (self.brought.place,)
 
 
 _INSIGHTFACE = Licence(
@@ -209,10 +251,57 @@ CARRIED = (
     ),
 )
 
+CONVERTIBLE = (
+    Convertible(
+        "facenet",
+        "encoder facenet (512 numbers)",
+        brought.FACENET,
+        File(
+            brought.FACENET.file,
+            111_898_327,
+            "281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b",
+        ),
+        "the Dockerfile of eugenecustodio/originai-vast",
+        Licence(
+            "MIT",
+            "Free to use, also commercially; the notice of copyright goes with copies. The weights"
+            " were trained on VGGFace2, whose photos have terms of their own.",
+            "https://github.com/timesler/facenet-pytorch/blob/master/LICENSE.md",
+        ),
+        "conv2d_1a.conv.weight",
+        encoding_network,
+    ),
+    Convertible(
+        "dsfd",
+        "detector dsfd",
+        brought.DSFD,
+        File(
+            brought.DSFD.file,
+            481_004_605,
+            "76ea889083f2dddaa87cbaf4cff6bb70e3e34c83fb0ab8de7b2df15eaf78caf1",
+        ),
+        "the file's Git LFS pointer in hukkelas/DSFD-Pytorch-Inference",
+        Licence(
+            "Apache-2.0",
+            "Free to use, also commercially; licence and notices go with copies. The weights were"
+            " trained on WIDER FACE, whose photos have terms of their own.",
+            "https://github.com/Tencent/FaceDetection-DSFD/blob/master/LICENSE",
+        ),
+        "latlayer1.weight",
+        detecting_network,
+    ),
+)
+
 
 def model(name: str) -> Model:
     """Return the model of this name; NotFoundError when there is none."""
     found = next((each for each in KNOWN if each.name == name), None)
+    brings = next((each.brought for each in CONVERTIBLE if each.name == name), None)
+    if brings is not None:
+        raise NotFoundError(
+            f"{name} is not fetched: its weights are converted.",
+            f"Download {brings.file} ({brings.address}) and type: {brings.convert}",
+        )
     if found is None:
         names = ", ".join(each.name for each in KNOWN)
         raise NotFoundError(

@@ -14,6 +14,7 @@ from facewatchd.pipeline.calibrating import calibrated
 from facewatchd.pipeline.cutting import Cutting
 from facewatchd.pipeline.engine import worker_settings
 from facewatchd.pipeline.hearing import heard
+from facewatchd.pipeline.reporting import lines
 from facewatchd.pipeline.status import errors, status
 from facewatchd.pipeline.telling import Telling
 from facewatchd.pipeline.trial import cost
@@ -21,7 +22,7 @@ from facewatchd.pipeline.why import why
 from facewatchd.store import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from facewatchd.config import Settings
     from facewatchd.decisions import Decision
@@ -173,6 +174,14 @@ class Control:
         """Return what other thresholds would do."""
         settings = self._settings
         return calibrated(settings.database, self._hear, settings.engine.min_quality)
+
+    def report(self, people: Collection[str]) -> Iterator[bytes]:
+        """Return all faces, or those of ``people``, as lines of JSON."""
+        pipeline, saying = self._pipeline, self._pipeline.saying
+        scale, these = pipeline.ask(
+            lambda: (pipeline.scale, {saying.person(text) for text in people})
+        )
+        return lines(self._settings.database, scale, these or None)
 
     def picture(self, face: int, side: int, form: PictureForm) -> bytes:
         """Return a face cut out of its photo."""

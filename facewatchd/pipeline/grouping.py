@@ -186,6 +186,7 @@ class Grouping:
         child.send(
             Task(
                 clusterer=settings.recluster.clusterer,
+                options=settings.recluster.options,
                 encodings=start.faces.encodings,
                 photos=start.faces.photos,
                 eps=self._scale.eps,

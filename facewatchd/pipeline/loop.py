@@ -8,7 +8,7 @@ from multiprocessing.connection import wait
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from facewatchd import plugins
+from facewatchd import checked
 from facewatchd.errors import LoadError
 from facewatchd.pipeline.live import look
 from facewatchd.pipeline.parts import assembled, opened
@@ -44,7 +44,7 @@ class Pipeline:
         """
         self._settings = settings
         self._clock = clock
-        plugins.clusterer(settings.recluster.clusterer)
+        checked.clusterer(settings.recluster.clusterer, settings.recluster.options)
         store = opened(settings)
         self._wake_in, self._wake_out = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()

@@ -157,9 +157,13 @@ def _empty_database() -> sqlite_utils.Database:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Views]:
-    """Open the store for reading only, from any thread, while the daemon writes."""
-    db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
+def reading(path: Path, *, by_turns: bool = False) -> Iterator[Views]:
+    """Open the store for reading only, from any thread, while the daemon writes.
+
+    With ``by_turns`` several threads may ask, one after the other.
+    """
+    uri = f"file:{quote(str(path))}?mode=ro"
+    db = sqlite3.connect(uri, uri=True, check_same_thread=not by_turns)
     try:
         db.execute("PRAGMA query_only = ON")
         db.execute("PRAGMA busy_timeout = 10000")

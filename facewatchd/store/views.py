@@ -12,6 +12,7 @@ from facewatchd.store.advice import Advice
 from facewatchd.store.album import Album
 from facewatchd.store.decisions import Decisions
 from facewatchd.store.engines import Engines
+from facewatchd.store.everything import Everything
 from facewatchd.store.files import below
 from facewatchd.store.people import folders
 from facewatchd.store.rereading import Rereading
@@ -39,6 +40,7 @@ class Views:
         self.advice = Advice(db)
         self.decisions = Decisions(db)
         self.engines = Engines(db, self.rereading)
+        self.everything = Everything(db)
 
     def counts(self) -> dict[str, int]:
         """Return how many photos, missing ones, faces, doubtful ones, people and folders."""

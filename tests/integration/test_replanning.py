@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from facewatchd.pipeline.outset import Outset
     from facewatchd.planning import Plan
+    from facewatchd.plugins import Scale
 
 CLEO = [(0.0, 4.0), (0.02, 4.0), (0.0, 4.02), (0.02, 4.02)]
 
@@ -46,17 +49,17 @@ def run(library: Library, most: float | None = 0.05) -> None:
     """Run a clustering in this process, whose plan waits if its churn is above ``most``."""
     start = library.replanning.outset()
     with library.store.transaction():
-        library.replanning.take_in(start, clustered(start), most)
+        library.replanning.take_in(start, clustered(start, library.grouping._scale), most)
 
 
-def clustered(start: Outset) -> Grouped:
+def clustered(start: Outset, scale: Scale = SCALE) -> Grouped:
     task = Task(
         encodings=start.faces.encodings,
         photos=start.faces.photos,
-        eps=SCALE.eps,
+        eps=scale.eps,
         min_samples=2,
-        merge=SCALE.merge,
-        reach=SCALE.distance_at(SCALE.similarity),
+        merge=scale.merge,
+        reach=scale.distance_at(scale.similarity),
         before=start.before,
     )
     found = cluster(task)
@@ -241,7 +244,10 @@ def many_pairs(library: Library, pairs: int) -> None:
     """Have a plan wait that gives a face of somebody to somebody else, for each of ``pairs``."""
     for pair in range(pairs):
         for step in range(3):
-            library.add((3.0 * pair, 0.02 * step))
+            away = 1.0 + 0.02 * step
+            angle = math.tau * pair / pairs
+            library.add((away * math.cos(angle), away * math.sin(angle)))
+    library.grouping._scale = replace(SCALE, eps=0.05, merge=0.1)
     library.grouping._first_backlog = False
     library.found(*([3 * pair + 1, 3 * pair + 2] for pair in range(pairs)))
     library.found(*([3 * pair + 3] for pair in range(pairs)))
@@ -392,7 +398,7 @@ def test_a_poor_face_stays_with_a_kept_person_and_its_photo_gets_no_second(
         library.saying.assign([4], ann)
         library.store._db.execute(
             "UPDATE faces SET quality = 0.9, encoding = ? WHERE id = 5",
-            [np.array((0.01, 0.01), "<f4").tobytes()],
+            [np.array((0.01, 0.01, 1.0), "<f4").tobytes()],
         )
         run(library)
         assert [face for face, person, *_ in library.store.faces.given_in(photo)] == [4]

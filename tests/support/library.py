@@ -41,7 +41,7 @@ from facewatchd.store.views import Views
 if TYPE_CHECKING:
     from pathlib import Path
 
-SCALE = Scale(2, 0.68, 0.50, 0.32, 0.52)
+SCALE = Scale(3, 0.68, 0.50, 0.32, 0.52)
 ENGINE = EngineId("any", "test", "1")
 PATIENCE = 60.0
 
@@ -68,7 +68,11 @@ class NoPool:
 
 
 class Library:
-    """Photos with invented two-dimensional encodings, grouped and published for real."""
+    """Photos with invented encodings, grouped and published for real.
+
+    They are places in a plane, seen from 1 above its origin: near there directions are as far apart
+    as places are, and everywhere less.
+    """
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.output = folder / "people"
@@ -157,7 +161,7 @@ class Library:
         content = self._number.to_bytes(16, "big")
         seen = Quality(quality, quality, quality)
         faces = tuple(
-            Face(Box(10 * i, 0, 10 * i + 9, 9), seen, np.array(values, np.float32))
+            Face(Box(10 * i, 0, 10 * i + 9, 9), seen, np.array([*values, 1.0], np.float32))
             for i, values in enumerate(encodings)
         )
         taken = 3600.0 * self._number if captured is None else captured

@@ -43,11 +43,14 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
     """Return a function that starts a daemon with plugins of a folder, engine and clusterer."""
     made: list[Daemon] = []
 
-    def daemon(plugins: Path, *, wait: bool = True, **names: str) -> Daemon:
+    def daemon(
+        plugins: Path, *, wait: bool = True, options: dict[str, Any] | None = None, **names: str
+    ) -> Daemon:
         settings: dict[str, Any] = {
             "roots": [{"path": str(tmp_path / "photos")}],
             "engine": {key: name for key, name in names.items() if key != "clusterer"},
-            "recluster": {key: name for key, name in names.items() if key == "clusterer"},
+            "recluster": {key: name for key, name in names.items() if key == "clusterer"}
+            | {"options": options or {}},
         }
         new = Daemon(tmp_path, settings=settings, environment={"PYTHONPATH": str(plugins)})
         made.append(new)
@@ -92,6 +95,40 @@ def test_the_daemon_runs_with_detector_encoder_and_clusterer_of_another_package(
     assert daemon.stop() == 0
 
 
+def test_the_daemon_clusters_with_another_clusterer_and_its_options(
+    start: Callable[..., Daemon], photos: Path, tmp_path: Path
+) -> None:
+    people = variants(photos, tmp_path / "photos")
+    daemon = start(PLUGINS, clusterer="kmeans", options={"clusters": 3})
+    assert daemon.wait_until_idle()["files"]["done"] == 12, daemon.log()
+    daemon.recluster()
+    linked = {frozenset(Path(p).name for p in paths) for paths in daemon.folders().values()}
+    assert linked == {frozenset(files) for files in people.values()}
+    assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("kmeans", {}, "missing a required argument: 'clusters'"),
+        ("kmeans", {"clusters": 0}, "clusters is 0, but must be a whole number of 1 or more"),
+        ("dbscan+merge", {"clusters": 3}, "an unexpected keyword argument 'clusters'"),
+    ],
+)
+def test_a_wrong_option_of_a_clusterer_is_one_error_at_the_start(
+    start: Callable[..., Daemon], tmp_path: Path, name: str, options: dict[str, Any], words: str
+) -> None:
+    (tmp_path / "photos").mkdir()
+    daemon = start(PLUGINS, wait=False, clusterer=name, options=options)
+    assert daemon.process is not None
+    assert daemon.process.wait(30) == 78
+    told = daemon.log().strip()
+    assert told.startswith(f"facewatchd: The clusterer {name!r} cannot be used with these options")
+    assert words in told
+    assert "recluster.options" in told
+    assert len(told.splitlines()) == 2, told  # the error and its remedy
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "words"),
     [
@@ -101,6 +138,7 @@ def test_the_daemon_runs_with_detector_encoder_and_clusterer_of_another_package(
         ("detector", "of-another-version", "was written for version 2 of the plugins' protocol"),
         ("encoder", "without-scale", "its class has no scale of the right kind."),
         ("clusterer", "nosuch", "There is no clusterer named 'nosuch'."),
+        ("clusterer", "recipe", "There is no clusterer named 'recipe'."),
         ("clusterer", "without-group", "its class has no group of the right kind."),
     ],
 )
@@ -162,7 +200,7 @@ def test_what_a_plugin_returns_wrongly_is_the_reason_of_the_photo_and_never_stor
 @pytest.mark.parametrize(
     ("clusterer", "words"),
     [
-        ("all-in-one", "returned a cluster with two faces of one photo"),
+        ("counts-from-two", "returned clusters that are not numbered from 0 without gaps"),
         ("gives-lists", "returned list in the place of an array"),
     ],
 )

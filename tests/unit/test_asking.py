@@ -8,15 +8,16 @@ from hypothesis import strategies as st
 from facewatchd.asking import Doubt, Misgiving, Question, first_to_name, questions
 from facewatchd.model import Candidate
 from facewatchd.plugins import Scale
+from tests.support.made_faces import line
 
-SCALE = Scale(4, 0.68, 0.50, 0.32, 0.52)
+SCALE = Scale(8, 0.68, 0.50, 0.32, 0.52)
 ANN, BOB, CY = Candidate("ann", 0.6), Candidate("bob", 0.55), Candidate("cy", 0.51)
 
 
 def doubt(
     face: int, at: float, *candidates: Candidate, photo: int | None = None, refused: str = ""
 ) -> Doubt:
-    encoding = np.array([at, 0, 0, 0], np.float32)
+    encoding = line(at)[0]
     of_photo = face if photo is None else photo
     return Doubt(face, of_photo, encoding, candidates, frozenset(refused.split()))
 
@@ -41,7 +42,7 @@ def test_two_faces_of_one_photo_are_never_one_question() -> None:
 
 
 def test_of_equally_many_faces_the_surest_answer_comes_first() -> None:
-    asked = questions([doubt(1, 0, CY), doubt(2, 3, ANN), doubt(3, 6, BOB)], [], SCALE)
+    asked = questions([doubt(1, 0, CY), doubt(2, 3, ANN), doubt(3, 4.5, BOB)], [], SCALE)
     assert [question.faces for question in asked] == [(2,), (3,), (1,)]
 
 

@@ -135,3 +135,74 @@ def test_an_unknown_name_is_said_with_the_ones_there_are() -> None:
     with pytest.raises(PluginError, match="no detector named 'nosuch'") as refused:
         checked.detector("nosuch", Setup())
     assert "mtcnn" in refused.value.remedy
+
+
+def labelled(name: str, faces: int = 4, **given: Any) -> NDArray[np.int64]:
+    encodings = np.arange(faces, dtype=np.float32)[:, None] * np.ones(2, np.float32)
+    ways: dict[str, Any] = {"options": {}, "progress": lambda _share: None, **given}
+    distances: Any = {"eps": 0.3, "min_samples": 2, "merge": 0.5, "reach": 0.3}
+    return checked.labels(name, encodings, np.arange(faces), **distances, **ways)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words", "known"),
+    [
+        ("kmeans", {}, "missing a required argument: 'clusters'", "clusters, seed"),
+        (
+            "kmeans",
+            {"clusters": 2, "sed": 1},
+            "unexpected keyword argument 'sed'",
+            "clusters, seed",
+        ),
+        ("kmeans", {"clusters": "2"}, "clusters is '2', but must be a whole", "clusters, seed"),
+        ("chinese_whispers", {"distance": -1}, "distance is -1", "distance, iterations, seed"),
+        ("hdbscan", {"min_cluster_size": 1}, "min_cluster_size is 1", "min_cluster_size, "),
+        ("dbscan+merge", {"clusters": 2}, "unexpected keyword argument 'clusters'", "knows: none"),
+    ],
+)
+def test_options_that_a_clusterer_cannot_use_are_said_with_those_it_knows(
+    name: str, options: dict[str, Any], words: str, known: str
+) -> None:
+    with pytest.raises(PluginError) as refused:
+        checked.clusterer(name, options)
+    assert refused.value.title.startswith(f"The clusterer {name!r} cannot be used with these opt")
+    assert words in refused.value.title
+    assert "recluster.options" in refused.value.remedy
+    assert known in refused.value.remedy
+
+
+def test_options_reach_the_clusterer() -> None:
+    assert labelled("kmeans", options={"clusters": 4}).tolist() == [0, 1, 2, 3]
+    assert labelled("kmeans", options={"clusters": 1}).tolist() == [0, 0, 0, 0]
+
+
+def test_options_that_do_not_fit_the_faces_are_said_to_be_changed() -> None:
+    with pytest.raises(PluginError) as refused:
+        labelled("kmeans", options={"clusters": 9})
+    assert "clusters is 9, but there are only 4 different faces" in refused.value.title
+    assert refused.value.remedy.startswith("Change recluster.options.")
+
+
+def test_the_progress_of_a_clusterer_is_told_and_what_it_raises_passes_unchanged() -> None:
+    told: list[float] = []
+    labelled("kmeans", options={"clusters": 2}, progress=told.append)
+    assert told[-1] == 1.0
+
+    class EnoughError(Exception):
+        pass
+
+    enough = EnoughError()
+
+    def cancel(share: float) -> None:
+        assert share > 0
+        raise enough
+
+    with pytest.raises(EnoughError) as raised:
+        labelled("kmeans", options={"clusters": 2}, progress=cancel)
+    assert raised.value is enough
+
+
+def test_the_clusterer_of_an_earlier_version_is_an_unknown_name() -> None:
+    with pytest.raises(PluginError, match="no clusterer named 'recipe'") as refused:
+        checked.clusterer("recipe", {})
+    assert "dbscan+merge" in refused.value.remedy

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewatchd.clustering.looks import SMALLEST, looks_of
+from tests.support.made_faces import line
 
 MERGE = 0.5
 
 
 def groups(*places: tuple[float, int]) -> list[list[int]]:
     """Return the looks of a person with so many faces at each place on a line."""
-    line = [x for x, count in places for x in [x] * count]
-    encodings = np.array([[x, 0.0] for x in line], np.float32)
+    encodings = line(*(x for x, count in places for x in [x] * count))
     return [look.tolist() for look in looks_of(encodings, MERGE)]
 
 

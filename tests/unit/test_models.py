@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from facewatchd.errors import Exit, NotFoundError
 from facewatchd.models import carried
 from facewatchd.models.folder import Folder, sha256_of
-from facewatchd.models.known import CARRIED, KNOWN, Carried, Model, model
+from facewatchd.models.known import (
+    CARRIED,
+    CONVERTIBLE,
+    KNOWN,
+    Carried,
+    Convertible,
+    Model,
+    model,
+)
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "models.md"
 NAMES = [known.name for known in KNOWN]
@@ -40,9 +48,11 @@ def test_a_model_has_a_place_of_its_own_and_a_checksum_that_somebody_states(know
 
 
 def test_no_two_models_share_a_name_or_a_place() -> None:
-    places = [place for known in KNOWN for place in known.places]
+    both = (*KNOWN, *CONVERTIBLE)
+    places = [place for known in both for place in known.places]
+    names = [known.name for known in both]
     assert len(set(places)) == len(places)
-    assert len(set(NAMES)) == len(NAMES)
+    assert len(set(names)) == len(names)
 
 
 def test_a_model_is_found_by_its_name_and_another_name_is_an_error() -> None:
@@ -59,6 +69,25 @@ def test_the_page_says_of_each_model_what_the_program_knows(page: str, known: Mo
     told |= {f"{known.download.size:,}", *(f"{file.size:,}" for file in known.files)}
     told |= {str(known.download.sha256), *(str(file.sha256) for file in known.files)}
     assert [each for each in told if each not in page] == []
+
+
+@pytest.mark.parametrize("known", CONVERTIBLE, ids=[each.name for each in CONVERTIBLE])
+def test_the_page_says_of_weights_that_are_converted_what_the_program_knows(
+    page: str, known: Convertible
+) -> None:
+    published, brought = known.published, known.brought
+    told = {known.name, brought.address, brought.place, brought.convert, published.name}
+    told |= {f"{published.size:,}", str(published.sha256), known.licence.name}
+    told |= {known.licence.address, known.cited.split()[-1]}
+    assert [each for each in told if each not in page] == []
+
+
+@pytest.mark.parametrize("known", CONVERTIBLE, ids=[each.name for each in CONVERTIBLE])
+def test_to_fetch_what_is_converted_is_an_error_that_says_how(known: Convertible) -> None:
+    with pytest.raises(NotFoundError, match=f"{known.name} is not fetched") as caught:
+        model(known.name)
+    assert known.brought.address in caught.value.remedy
+    assert known.brought.convert in caught.value.remedy
 
 
 @pytest.mark.parametrize("weights", CARRIED, ids=[each.name for each in CARRIED])
@@ -78,11 +107,17 @@ def test_the_weights_of_packages_are_found_without_importing_them() -> None:
     assert set(CARRIED[0].files) <= recorded & set(found)
 
 
-def test_an_empty_folder_has_nothing_and_every_model_can_be_fetched(tmp_path: Path) -> None:
+def test_an_empty_folder_has_nothing_and_every_model_can_be_had(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "none")
     assert [(row.name, row.state, row.size, row.get) for row in folder.listed()] == [
-        (each.name, "missing", each.download.size, f"facewatchctl models fetch {each.name}")
-        for each in KNOWN
+        *(
+            (each.name, "missing", each.download.size, f"facewatchctl models fetch {each.name}")
+            for each in KNOWN
+        ),
+        *(
+            (each.name, "missing", each.published.size, each.brought.convert)
+            for each in CONVERTIBLE
+        ),
     ]
     assert list(folder.weights()) == []
     assert not folder.path.exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -67,11 +67,16 @@ class ThumbnailEncoder:
 
 
 class NeighbourClusterer:
-    """Joins each face to the first one that is within ``eps`` of it, once for each photo."""
+    """Joins each face to the first one that is within ``times`` eps of it, once for each photo."""
 
     protocol = 1
     name = "neighbours"
     version = "1"
+
+    def __init__(self, times: float = 1.0) -> None:
+        if times <= 0:
+            raise ValueError(f"times is {times}, but must be above 0")
+        self._times = times
 
     def group(
         self,
@@ -79,14 +84,14 @@ class NeighbourClusterer:
         photos: NDArray[np.int64],
         *,
         eps: float,
-        **_others: float,
+        **_others: Any,
     ) -> NDArray[np.int64]:
         labels = np.full(len(encodings), -1, np.int64)
         leaders: list[int] = []
         for face, encoding in enumerate(encodings):
             for label, leader in enumerate(leaders):
                 taken = photos[labels == label]
-                near = np.linalg.norm(encodings[leader] - encoding) <= eps
+                near = np.linalg.norm(encodings[leader] - encoding) <= self._times * eps
                 if near and photos[face] not in taken:
                     labels[face] = label
                     break

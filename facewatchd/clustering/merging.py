@@ -1,0 +1,259 @@
+"""Following nearest neighbours from all groups at once, and joining those who are each other's.
+
+A chain goes from a group to its nearest, and on, always to a shorter step (or an equal one between
+lower numbers), until two are each other's nearest.  A group that is joined is looked at anew; what
+pointed to it is, too, but only when a chain comes there: else everybody around a large group would
+be looked at again whenever it grows by one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from facewatchd.clustering.heights import PRECISION, Heights, rounded, within
+from facewatchd.clustering.near import short
+from facewatchd.clustering.progress import Progress, silent
+from facewatchd.clustering.shortlists import Lists, slack
+from facewatchd.clustering.tree import Joins, Tree, tree
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from facewatchd.clustering.apart import Apart
+    from facewatchd.clustering.near import Near
+
+# A height is certainly below a bound when it is so by this, whatever the rounding of either.
+_SURE = 2 * PRECISION
+# A chain is followed for so many steps at once; a longer one is taken up again later.
+_STEPS = 64
+
+
+class Merging:
+    """The groups that may still be joined; a joined one has the number of its lowest part."""
+
+    def __init__(
+        self,
+        means: NDArray[np.float64],
+        counts: NDArray[np.int64],
+        near: Near,
+        apart: Apart,
+        limit: float,
+    ) -> None:
+        """Take mean directions (G, D), which are changed, counts (G,), lists, and a limit (L2)."""
+        size = len(counts)
+        self._heights = Heights(means, counts.copy(), apart)
+        self._start = counts, self._heights.spreads(np.arange(size))
+        self._lists = Lists(
+            short(means), near.groups.copy(), near.heights.copy(), near.bound.copy()
+        )
+        self._apart = apart
+        self._limit, self._within = rounded(limit**2), within(limit)
+        self._rows = np.arange(size)
+        self._left = size
+        # The last is for -1, which is nobody.
+        self._used = np.append(np.ones(size, dtype=np.bool_), False)
+        self._into = np.append(np.arange(size), -1)
+        self._node = np.append(np.arange(size), -1)
+        self._waiting = np.zeros(size, dtype=np.bool_)
+        self._partner = np.full(size, -1)
+        self._nearest = np.full(size, -1)
+        self._seen = np.full(size, -1)
+        self._away = np.full(size, np.inf)
+        self._top = np.zeros(size)
+        self._level = np.zeros(size, dtype=np.int64)
+        self._joins: list[Joins] = []
+        self._made = size
+
+    def tree(self, progress: Progress = silent) -> Tree:
+        """Join until no two are within the limit, and return all joins."""
+        size = len(self._rows)
+        self._join_equal()
+        rows = self._in_use()
+        self._first_look(rows)
+        while self._left:
+            rows = np.union1d(self._join(rows), self._ends(rows))
+            rows = rows[~self._waiting[rows]]
+            if len(rows):
+                self._look(rows)
+            elif self._waiting.any():
+                rows = self._look_everywhere()
+            else:
+                rows = self._stale()
+                self._look(rows)
+            progress(1.0 - self._left / size)
+        progress(1.0)
+        return tree(*self._start, Joins.of(self._joins))
+
+    def _in_use(self) -> NDArray[np.int64]:
+        self._rows = self._rows[self._used[self._rows]]
+        return self._rows
+
+    def _first_look(self, rows: NDArray[np.int64]) -> None:
+        """Do as `_look` while heights on the lists hold: few of them have to be computed again."""
+        groups, heights = self._lists.groups[rows], self._lists.heights[rows]
+        off = slack(self._lists.directions.shape[1])
+        later = heights > heights[:, :1] + 2 * off
+        bound = np.where(later, heights, np.inf).min(axis=1, initial=np.inf).astype(np.float64)
+        np.minimum(self._lists.bound[rows], bound - off, out=bound)
+        certain = self._choose(rows, np.where(later, -1, groups), bound)[0]
+        self._look(rows[~certain])
+
+    def _look(self, rows: NDArray[np.int64]) -> None:
+        """Find the nearest of each of ``rows`` on its list; who cannot be sure has to wait."""
+        groups, partner = self._lists.groups, self._partner[rows]
+        both = [groups[rows], np.where(partner[:, None] < 0, -1, groups[partner])]
+        self._partner[rows] = -1
+        certain = self._choose_and_list(rows, np.concatenate(both, axis=1))
+        self._waiting[rows[~certain]] = True
+
+    def _look_everywhere(self) -> NDArray[np.int64]:
+        """Find the nearest of all who wait; many at a time cost little more than one."""
+        rows = np.flatnonzero(self._waiting)
+        self._waiting[rows] = False
+        lists, every = self._lists, self._in_use()
+        lists.clear(rows, self._within)
+        others = np.setdiff1d(every, rows, assume_unique=True)
+        lists.compare(rows, others, both=False, apart=self._apart)
+        certain = self._choose_and_list(rows, lists.groups[rows])
+        again = rows[~certain]
+        if len(again):
+            self._set(again, *self._heights.nearest(again, every, self._limit))
+        return rows
+
+    def _set(
+        self,
+        rows: NDArray[np.int64],
+        nearest: NDArray[np.int64],
+        away: NDArray[np.float64],
+    ) -> None:
+        """Note the nearest of each; who has none within the limit is final, and never will."""
+        self._nearest[rows], self._away[rows] = nearest, away
+        self._seen[rows] = self._node[nearest]
+        final = rows[away > self._limit]
+        self._used[final] = False
+        self._left -= len(final)
+
+    def _choose_and_list(
+        self, rows: NDArray[np.int64], candidates: NDArray[np.int32]
+    ) -> NDArray[np.bool_]:
+        """Do as `_choose`, and list the nearest of the candidates."""
+        lists, width = self._lists, self._lists.groups.shape[1]
+        certain, found, away = self._choose(rows, candidates, lists.bound[rows])
+        order = np.argsort(away, axis=1, kind="stable")
+        found, away = np.take_along_axis(found, order, 1), np.take_along_axis(away, order, 1)
+        lists.groups[rows] = np.where(away <= self._limit, found, -1)[:, :width]
+        if away.shape[1] > width:
+            lists.bound[rows] = np.minimum(lists.bound[rows], away[:, width])
+        return certain
+
+    def _choose(
+        self,
+        rows: NDArray[np.int64],
+        candidates: NDArray[np.int32],
+        bound: NDArray[np.float64],
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64]]:
+        """Find the nearest of ``candidates`` (n, k), and note it if it is nearer than ``bound``.
+
+        Everybody else is at least that far away.  Returns for which rows it is so, and what groups
+        the candidates are part of now, each once and else -1, and how far away these are.
+        """
+        found = self._now(candidates)
+        found[(found == rows[:, None]) | ~self._used[found]] = -1
+        found.sort(axis=1)
+        found[:, 1:][found[:, 1:] == found[:, :-1]] = -1
+        row, place = np.nonzero(found >= 0)
+        away = np.full(found.shape, np.inf)
+        away[row, place] = self._heights.of(rows[row], found[row, place])
+        # They ascend, so this is the lowest of the nearest.
+        best = away.argmin(axis=1)
+        every = np.arange(len(rows))
+        nearest, least = found[every, best], away[every, best]
+        certain = np.minimum(least, self._limit + _SURE) < bound - _SURE
+        self._set(rows[certain], nearest[certain], least[certain])
+        return certain, found, away
+
+    def _now(self, groups: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return which groups these are part of now; -1 stays."""
+        into = self._into[groups]
+        while not np.array_equal(into, further := self._into[into]):
+            into = further
+        return into
+
+    def _fresh(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return whose nearest is known: neither they nor it have been joined since."""
+        nearest = self._nearest[rows]
+        return (nearest >= 0) & (self._node[nearest] == self._seen[rows])
+
+    def _ends(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Follow the chains from ``rows`` to those whose nearest must be found to go on."""
+        rows = rows[self._used[rows]]
+        ends = []
+        for _ in range(_STEPS):
+            rows = np.unique(self._nearest[rows[self._fresh(rows)]])
+            if len(rows) == 0:
+                break
+            ends.append(rows[~self._fresh(rows)])
+        return np.concatenate(ends) if ends else rows
+
+    def _stale(self) -> NDArray[np.int64]:
+        """Return all whose nearest is not known; if it is of everybody, everybody.
+
+        That is never so, but where rounding makes a joined group nearer than both of its parts.
+        """
+        rows = self._in_use()
+        stale = rows[~self._fresh(rows)]
+        return stale if len(stale) else rows
+
+    def _join(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Join those of ``rows`` that are the nearest of their nearest; return what they are."""
+        rows = rows[self._used[rows] & self._fresh(rows)]
+        nearest = self._nearest[rows]
+        mutual = self._fresh(nearest) & (self._nearest[nearest] == rows)
+        pairs = np.sort(np.stack([rows[mutual], nearest[mutual]], axis=1), axis=1)
+        kept, first = np.unique(pairs[:, 0], return_index=True)
+        gone = pairs[first, 1]
+        top = np.maximum(self._away[kept], np.maximum(self._top[kept], self._top[gone]))
+        level = 1 + np.maximum(self._level[kept], self._level[gone])
+        nodes = self._node[kept], self._node[gone]
+        self._weigh_bounds(kept, gone)
+        self._heights.join(kept, gone)
+        self._lists.directions[kept] = self._heights.means[kept]
+        counts, spreads = self._heights.counts[kept], self._heights.spreads(kept)
+        self._joins.append(Joins(*nodes, kept, gone, top, level, counts, spreads))
+        self._into[gone] = kept
+        self._partner[kept] = gone
+        self._node[kept] = self._made + np.arange(len(kept))
+        self._end(gone)
+        self._nearest[kept] = -1
+        self._top[kept], self._level[kept] = top, level
+        self._made += len(kept)
+        return kept
+
+    def _weigh_bounds(self, kept: NDArray[np.int64], gone: NDArray[np.int64]) -> None:
+        bound, counts = self._lists.bound, self._heights.counts
+        one, other = counts[kept], counts[gone]
+        bound[kept] = (one * bound[kept] + other * bound[gone]) / (one + other)
+
+    def _end(self, gone: NDArray[np.int64]) -> None:
+        self._used[gone] = False
+        self._node[gone] = -1
+        self._left -= len(gone)
+
+    def _join_equal(self) -> None:
+        """Join faces that are the same: each with the first, which is their nearest, in a row.
+
+        By rounds it would be one in each.
+        """
+        kept, gone, place = self._heights.equal()
+        node = self._made + np.arange(len(gone))
+        ones = np.where(place == 1, kept, node - 1)
+        counts = self._heights.take_in(kept, gone)
+        zero, spreads = np.zeros(len(gone)), self._heights.spreads(kept)
+        self._joins.append(Joins(ones, gone, kept, gone, zero, place, counts, spreads))
+        self._into[gone] = kept
+        self._node[kept] = node  # of all joins of one the last counts
+        self._level[kept] = place
+        self._end(gone)
+        self._made += len(gone)

@@ -37,10 +37,11 @@ DEFAULT = Recluster().clusterer
 MEASURES = tuple(
     f"{of} {measure}" for of in ("pairwise", "bcubed") for measure in ("precision", "recall", "F1")
 )
-# Shares of the distance up to which people are merged; with dlib's 0.52 steps of 0.0156, from 0.32.
-_STEP = 0.03
-_NEAR = np.arange(0.62, 0.98, _STEP)
-_FAR = np.arange(0.86, 1.14, _STEP)
+# Multiples of the encoder's eps; with dlib's 0.32 they are 0.34 to 0.50, and 0.45 to 0.59, in steps
+# of 0.016.
+_STEP = 0.05
+_NEAR = np.arange(1.05, 1.58, _STEP)
+_FAR = np.arange(1.40, 1.88, _STEP)
 
 Setting = dict[str, Any]
 Scores = dict[str, dict[str, float]]
@@ -85,8 +86,8 @@ def _default(library: Library, scale: Scale, _setting: Setting) -> Numbers:
     return cluster(DEFAULT, library, scale, {})
 
 
-def _distances(name: str, shares: Sequence[float]) -> Callable[[Scale], list[Setting]]:
-    return lambda scale: [{name: round(float(share * scale.merge), 4)} for share in shares]
+def _distances(name: str, multiples: Sequence[float]) -> Callable[[Scale], list[Setting]]:
+    return lambda scale: [{name: round(times * scale.eps, 4)} for times in multiples]
 
 
 def _sizes(_scale: Scale) -> list[Setting]:

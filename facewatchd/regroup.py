@@ -20,6 +20,7 @@ from facewatchd.clustering.looks import looks_of
 from facewatchd.clustering.matching import Before, owners_after
 from facewatchd.clustering.progress import silent
 from facewatchd.clustering.questions import questions
+from facewatchd.clustering.recipe import Recipe, group_known, learn
 from facewatchd.errors import PluginError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facewatchd.clustering.questions import Question
+    from facewatchd.remembering import Memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +40,8 @@ class Task:
     ``encodings`` float32 (N, D) and ``photos`` int64 (N,), which numbers the photo of each face,
     come in an order that lasts (photo hash, then box), because it decides ties.  ``options`` are
     what the clusterer is made with.  ``before`` says whose the faces are, and what the user said of
-    them; without it everyone is new.
+    them; without it everyone is new.  With ``faces``, ids int64 (N,), the default clusterer finds
+    out only what is not in ``memory``, and leaves there what it found.
     """
 
     encodings: NDArray[np.float32]
@@ -50,6 +53,8 @@ class Task:
     clusterer: str = "dbscan+merge"
     options: Mapping[str, Any] = field(default_factory=dict)
     before: Before | None = None
+    faces: NDArray[np.int64] | None = None
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,22 +85,43 @@ def cluster(task: Task) -> Grouped | Refused:
     """Do a task, or say why it cannot be done."""
     start = time.monotonic()
     try:
-        found = checked.labels(
-            task.clusterer,
-            task.encodings,
-            task.photos,
-            options=task.options,
-            eps=task.eps,
-            min_samples=task.min_samples,
-            merge=task.merge,
-            reach=task.reach,
-            progress=silent,
-        )
+        found = _found(task)
         return _people(task, found, start)
     except PluginError as error:
         return Refused(f"is not possible: {error.title} {error.remedy}")
     except MemoryError:
         return Refused(f"of {len(task.photos)} faces ran out of memory")
+
+
+def _found(task: Task) -> NDArray[np.int64]:
+    """Return the clusters of all faces, as the clusterer has them."""
+    if task.clusterer == Recipe.name and task.memory is not None and task.faces is not None:
+        return _with_memory(task, task.memory, task.faces)
+    return checked.labels(
+        task.clusterer,
+        task.encodings,
+        task.photos,
+        options=task.options,
+        eps=task.eps,
+        min_samples=task.min_samples,
+        merge=task.merge,
+        reach=task.reach,
+        progress=silent,
+    )
+
+
+def _with_memory(task: Task, memory: Memory, faces: NDArray[np.int64]) -> NDArray[np.int64]:
+    before, was = memory.recall(faces, task.encodings) or (None, None)
+    known = learn(
+        task.encodings,
+        eps=task.eps,
+        min_samples=task.min_samples,
+        merge=task.merge,
+        before=before,
+        was=was,
+    )
+    memory.keep(faces, task.encodings, known)
+    return group_known(task.encodings, task.photos, known, merge=task.merge)
 
 
 def _people(task: Task, found: NDArray[np.int64], start: float) -> Grouped:

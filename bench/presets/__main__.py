@@ -114,9 +114,8 @@ def compared(case: Case, photos: Path, models: Path) -> dict[str, Any]:
         "adjusted Rand index": float(
             adjusted_rand_score(_alone(theirs.clusters, both), _alone(own.clusters, both))
         ),
-        "pairwise F1, plain": right(theirs.clusters, photos)["pairwise F1"],
-        "pairwise F1": right(own.clusters, photos)["pairwise F1"],
-        "BCubed F1": right(own.clusters, photos)["bcubed F1"],
+        **{f"{name}, plain": value for name, value in right(theirs.clusters, photos).items()},
+        **right(own.clusters, photos),
         "seconds, plain": theirs.seconds,
         "seconds": own.seconds,
     }
@@ -153,15 +152,18 @@ def person_of(path: Path) -> str | None:
 
 
 def right(clusters: Clusters, photos: Path) -> dict[str, float]:
-    """Return how right the clusters of photos with one face are, in which somebody is known."""
+    """Return how right the clusters of photos with one face are, if anybody is known in these."""
     known = {
         name: (person, labels[0])
         for name, labels in clusters.items()
         if len(labels) == 1 and (person := person_of(photos / name)) is not None
     }
+    if not known:
+        return {}
     people = np.unique([person for person, _ in known.values()], return_inverse=True)[1]
     found = np.array([label for _, label in known.values()], dtype=np.int64)
-    return scores(found, people.astype(np.int64))
+    all_ = scores(found, people.astype(np.int64))
+    return {name: all_[name] for name in ("pairwise F1", "bcubed F1")}
 
 
 def chosen(photos: Path, number: int, to: Path) -> Path:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from facewatchd.child import Child
 from facewatchd.regroup import Grouped, Refused, Task
+from facewatchd.remembering import Memory
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -139,11 +140,15 @@ class Grouping:
             self._finish(self._run)
 
     def begin_anew(self) -> None:
-        """End a run under way, which knows what has been forgotten, and ask for another one."""
+        """End a run under way, which knows what has been forgotten, and ask for another one.
+
+        What runs left for the next one goes too.
+        """
         if self._run is not None:
             dry = self._run.dry
             self.close()
             self.request(dry=dry)
+        self._memory().forget()
 
     def close(self) -> None:
         """End a run under way; what it would have said is lost, nothing else."""
@@ -194,6 +199,8 @@ class Grouping:
                 merge=self._scale.merge,
                 reach=self._scale.distance_at(self._scale.similarity),
                 before=start.before,
+                faces=start.faces.ids,
+                memory=self._memory(),
             )
         )
         self._run = _Run(
@@ -203,6 +210,16 @@ class Grouping:
             self._placing.new_faces,
             backlog=backlog,
             dry=dry,
+        )
+
+    def _memory(self) -> Memory:
+        """Return where a run leaves for the next what it found out."""
+        return Memory(
+            self._settings.state / "clustering.npz",
+            self._store.engines.current.encodings,
+            self._scale.eps,
+            MIN_SAMPLES,
+            self._scale.merge,
         )
 
     def _finish(self, run: _Run) -> None:

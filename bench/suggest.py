@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _FIRST = (10, 50, 100)
 _DRAWS, _SHARE = 8, 0.7
 _ALL = 1_000_000  # more pairs than there are
+FLOOR = SCALE.distance_at(SCALE.floor)
 
 
 class Clustered(NamedTuple):

@@ -76,7 +76,7 @@ def questions(
 ) -> list[Question]:
     """Return what to ask, in this order; nothing is asked of faces without a candidate.
 
-    Doubtful faces come first, grouped as tight groups are for looks: by average linkage up to 0.8
+    Doubtful faces come first, grouped as tight groups are for looks: by average linkage up to 3/4
     of the scale's merge distance, and never two faces of one photo.  Most faces come first, then
     the surest answers.  Misgivings follow, each by itself, the most similar first.
     """

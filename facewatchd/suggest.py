@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 # Of the logistic function in `chance`: of distances in units of the scale's merge distance, and of
 # the logarithm of the faces of the smaller person.
-_AT_ONCE, _BY_DISTANCE, _BY_ROOM, _BY_FACES = 7.969, -33.43, 20.53, -2.217
-_ROOMIEST = 1.15  # the most room, in the same units, that was seen when they were fitted
+_AT_ONCE, _BY_DISTANCE, _BY_ROOM, _BY_FACES = 12.38, -47.28, 26.65, -2.926
+_ROOMIEST = 1.23  # the most room, in the same units, that was seen when they were fitted
 _NEIGHBOUR = 3  # the third nearest person: the two nearest may be parts of the same one
 _BLOCK = 256  # looks that are compared with all others at once
 

@@ -44,10 +44,11 @@ Clusters = dict[str, list[int]]  # of the faces of each photo, from left to righ
 
 
 class Case(NamedTuple):
-    """A preset, and what both programs are told besides."""
+    """A preset, what both programs are told besides, and whether there is a plain script."""
 
     preset: str
     also: tuple[str, ...] = ()
+    is_plain: bool = True
 
 
 class Ran(NamedTuple):
@@ -97,27 +98,33 @@ def _rows(table: Path) -> list[dict[str, str]]:
 
 def compared(case: Case, photos: Path, models: Path) -> dict[str, Any]:
     """Run both on ``photos`` and say how they agree, how right they are, and what they took."""
-    ours_also, plain_also = [], []
+    ours_also: list[str] = []
+    plain_also: list[str] = []
     if case.preset == "insightface-kmeans":
         people = {who for path in photos_in(photos) if (who := person_of(path)) is not None}
         clusters = ["--clusters", str(len(people))]
         ours_also = [*clusters, "--models", str(models.parent), "--pack", models.name]
         plain_also = [*clusters, "--models", str(models)]
-    theirs, own = plain(case, photos, plain_also), ours(case, photos, ours_also)
-    both = [n for n in theirs.clusters if len(theirs.clusters[n]) == len(own.clusters[n])]
-    return {
+    own = ours(case, photos, ours_also)
+    alone = {
         "preset": " ".join([case.preset, *case.also]),
-        "photos": len(theirs.clusters),
-        "faces, plain": _faces(theirs.clusters.values()),
+        "photos": len(own.clusters),
         "faces": _faces(own.clusters.values()),
+        **right(own.clusters, photos),
+        "seconds": own.seconds,
+    }
+    if not case.is_plain:
+        return alone
+    theirs = plain(case, photos, plain_also)
+    both = [n for n in theirs.clusters if len(theirs.clusters[n]) == len(own.clusters[n])]
+    return alone | {
+        "faces, plain": _faces(theirs.clusters.values()),
         "same clusters": same(theirs.clusters, own.clusters),
         "adjusted Rand index": float(
             adjusted_rand_score(_alone(theirs.clusters, both), _alone(own.clusters, both))
         ),
         **{f"{name}, plain": value for name, value in right(theirs.clusters, photos).items()},
-        **right(own.clusters, photos),
         "seconds, plain": theirs.seconds,
-        "seconds": own.seconds,
     }
 
 
@@ -192,6 +199,7 @@ def main() -> None:
     options = parser.parse_args()
     hog = ("--detector", "hog")
     cases = [
+        (Case("facewatchd", is_plain=False), options.number),
         (Case("insightface-kmeans"), options.number),
         (Case("face-recognition-dbscan"), options.number),
         (Case("hog-cnn-montage", hog), options.number),

@@ -50,7 +50,7 @@ def constrained(
     alone of a broken cluster is in none.  Without a broken cluster it is ``labels``.
 
     Of a broken cluster with more than 2048 other faces these are first joined in blocks of so
-    many, in their order, up to 0.8 of ``merge``; so time grows with the square of a block and of
+    many, in their order, up to 3/4 of ``merge``; so time grows with the square of a block and of
     the number of tight groups, and memory with the number of faces.
     """
     start = _groups_at_start(labels, settled)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facewatchd.clustering.cut import limits
 from facewatchd.clustering.directions import mean_directions, units
+from facewatchd.clustering.judge import limits
 from facewatchd.clustering.labels import nearest_of_photo
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def with_leftovers(
 ) -> NDArray[np.int64]:
     """Give each face that is in no cluster to the nearest one, without moving it.
 
-    It must be within the limit of that cluster's size (`cut.limits`), the photo must have no face
+    It must be within the limit of that cluster's size (`judge.limits`), the photo must have no face
     there, and of several left over from one photo the nearest goes.
     """
     left = np.flatnonzero(labels < 0)

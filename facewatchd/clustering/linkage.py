@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from facewatchd.clustering.merging import Judge
     from facewatchd.clustering.tree import Tree
 
 # How much of the time goes into comparing all groups, about.
@@ -49,6 +50,7 @@ def grow(
     *,
     apart: NDArray[np.int64] | None = None,
     near: Near | None = None,
+    judge: Judge | None = None,
     progress: Progress = silent,
 ) -> Tree:
     """Join groups while the mean squared distance of two directions is at most ``limit`` squared.
@@ -56,7 +58,8 @@ def grow(
     ``labels`` (N,) are the groups to start from; a face of ``encodings`` (N, D) with -1 is a group
     of one; `directions.numbered` says how the tree numbers them.  ``apart`` (M, 2) are marks (face,
     mark): two groups with the same mark are never joined.  ``near`` are the lists of these groups
-    for ``limit``, if they are known.  The tree is the same with and without.
+    for ``limit``, if they are known.  The tree is the same with and without.  ``judge`` says of two
+    that are each other's nearest whether they are joined; two that are not take no more part.
     """
     groups = numbered(labels)
     means, counts = mean_directions(encodings, groups)
@@ -65,7 +68,7 @@ def grow(
         near = Near.of(means, within(limit), progress=part(progress, 0.0, share))
     elif near.limit != within(limit):
         raise ValueError(f"these lists are up to {near.limit}, not {within(limit)}")
-    merging = Merging(means, counts, near, Apart(groups, apart), limit)
+    merging = Merging(means, counts, near, Apart(groups, apart), limit, judge)
     with alone_on_a_core(len(counts)):
         return merging.tree(part(progress, share, 1.0))
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Of the distance up to which groups of one person are merged; chosen with bench/looks.py.
-TIGHTER = 0.8
+TIGHTER = 0.75
 SMALLEST = 2
 
 
@@ -20,7 +20,7 @@ def looks_of(encodings: NDArray[np.float32], merge: float) -> list[NDArray[np.in
     """Return the looks of the person whose faces are ``encodings`` (n, D), n > 0, as indices.
 
     The first look is all faces.  The others are the groups of at least two faces that average
-    linkage joins up to 0.8 of ``merge``, the distance (L2) up to which it joins a person: with
+    linkage joins up to three quarters of ``merge``, how far large groups of one person may be: with
     glasses and without, then and now.  When all faces are one such group it is left out.
     """
     everyone = np.arange(len(encodings))

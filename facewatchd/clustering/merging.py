@@ -1,5 +1,9 @@
 """Following nearest neighbours from all groups at once, and joining those who are each other's.
 
+Whether two that are each other's nearest are joined can be left to a judge; if they are not, both
+are final, and nobody looks at them any more.  Nothing else can come before: whatever is joined or
+taken out elsewhere comes no nearer to either, so the result does not depend on the order.
+
 A chain goes from a group to its nearest, and on, always to a shorter step (or an equal one between
 lower numbers), until two are each other's nearest.  A group that is joined is looked at anew; what
 pointed to it is, too, but only when a chain comes there: else everybody around a large group would
@@ -19,10 +23,18 @@ from facewatchd.clustering.shortlists import Lists, slack
 from facewatchd.clustering.tree import Joins, Tree, tree
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from facewatchd.clustering.apart import Apart
     from facewatchd.clustering.near import Near
+
+    # Says of pairs that are each other's nearest whether they are joined, bool (n,): of the counts
+    # and spreads of both, (n, 2), and of how far apart they are, heights (n,).
+    Judge = Callable[
+        [NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]], NDArray[np.bool_]
+    ]
 
 # A height is certainly below a bound when it is so by this, whatever the rounding of either.
 _SURE = 2 * PRECISION
@@ -40,6 +52,7 @@ class Merging:
         near: Near,
         apart: Apart,
         limit: float,
+        judge: Judge | None = None,
     ) -> None:
         """Take mean directions (G, D), which are changed, counts (G,), lists, and a limit (L2)."""
         size = len(counts)
@@ -49,6 +62,7 @@ class Merging:
             short(means), near.groups.copy(), near.heights.copy(), near.bound.copy()
         )
         self._apart = apart
+        self._judge = judge
         self._limit, self._within = rounded(limit**2), within(limit)
         self._rows = np.arange(size)
         self._left = size
@@ -184,7 +198,8 @@ class Merging:
     def _fresh(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return whose nearest is known: neither they nor it have been joined since."""
         nearest = self._nearest[rows]
-        return (nearest >= 0) & (self._node[nearest] == self._seen[rows])
+        fresh: NDArray[np.bool_] = (nearest >= 0) & (self._node[nearest] == self._seen[rows])
+        return fresh
 
     def _ends(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Follow the chains from ``rows`` to those whose nearest must be found to go on."""
@@ -213,7 +228,7 @@ class Merging:
         mutual = self._fresh(nearest) & (self._nearest[nearest] == rows)
         pairs = np.sort(np.stack([rows[mutual], nearest[mutual]], axis=1), axis=1)
         kept, first = np.unique(pairs[:, 0], return_index=True)
-        gone = pairs[first, 1]
+        kept, gone = self._judged(kept, pairs[first, 1])
         top = np.maximum(self._away[kept], np.maximum(self._top[kept], self._top[gone]))
         level = 1 + np.maximum(self._level[kept], self._level[gone])
         nodes = self._node[kept], self._node[gone]
@@ -230,6 +245,20 @@ class Merging:
         self._top[kept], self._level[kept] = top, level
         self._made += len(kept)
         return kept
+
+    def _judged(
+        self, ones: NDArray[np.int64], others: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the pairs that are to be joined, and take both of all others out."""
+        if self._judge is None or len(ones) == 0:
+            return ones, others
+        heights = self._heights
+        counts = np.stack([heights.counts[ones], heights.counts[others]], axis=1)
+        spreads = np.stack([heights.spreads(ones), heights.spreads(others)], axis=1)
+        joined = self._judge(counts, spreads, self._away[ones])
+        self._end(ones[~joined])
+        self._end(others[~joined])
+        return ones[joined], others[joined]
 
     def _weigh_bounds(self, kept: NDArray[np.int64], gone: NDArray[np.int64]) -> None:
         bound, counts = self._lists.bound, self._heights.counts

@@ -1,16 +1,17 @@
-"""The default: pure cores by DBSCAN, a tree of them by average linkage, a cut, then leftovers."""
+"""The default: DBSCAN's pure cores, joined by average linkage as `judge` says, then leftovers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from facewatchd.clustering.checks import check
 from facewatchd.clustering.cores import Cores
-from facewatchd.clustering.cut import groups_of, one_person
 from facewatchd.clustering.directions import numbered
+from facewatchd.clustering.judge import one_person
 from facewatchd.clustering.labels import by_first_face, without_singles
 from facewatchd.clustering.leftovers import one_face_a_photo, with_leftovers
 from facewatchd.clustering.linkage import grow, near_groups, near_groups_after
@@ -51,7 +52,7 @@ def group(
 
     ``encodings`` is float32 (N, D); ``photos`` (N,) numbers the photo of each face.  ``eps`` is
     DBSCAN's radius (L2), ``merge`` how far apart the directions of two groups of one person may be
-    (the root of the mean squared distance, see `cut`).  No cluster has two faces of one photo, or
+    (the root of the mean squared distance, see `judge`).  No cluster has two faces of one photo, or
     one face alone.  The result depends on the input alone; exact ties go to the earlier face, so
     callers order faces by something lasting.  ValueError when shapes differ or an encoding is not
     finite.
@@ -101,9 +102,15 @@ def group_known(
 ) -> NDArray[np.int64]:
     """Return the clusters as `group` has them, of faces that ``known`` is about."""
     check(encodings, photos)
-    growing = part(progress, _NEAR, _TREE)
-    tree = grow(encodings, known.groups, merge, near=known.near, progress=growing)
-    joined = groups_of(tree, one_person(tree, merge))[numbered(known.groups)]
+    tree = grow(
+        encodings,
+        known.groups,
+        merge,
+        near=known.near,
+        judge=partial(one_person, merge=merge),
+        progress=part(progress, _NEAR, _TREE),
+    )
+    joined = tree.roots()[numbered(known.groups)]
     whole = one_face_a_photo(encodings, without_singles(joined), photos)
     clusters = without_singles(whole)
     found = by_first_face(with_leftovers(encodings, clusters, photos, merge))

@@ -31,7 +31,7 @@ _LARGEST = 10.0  # of the logarithm of a box's size in anchors: larger than any 
 
 
 class DsfdDetector:
-    """Li et al. 2019, with ResNet-152: large and slow, for processors with patience.
+    """Li et al. 2019, with ResNet-152: large, and slow on a processor.
 
     The picture is scaled down to `Setup.longest_side`, never up, and looked at once.  Boxes are
     the network's own: upright rectangles from forehead to chin.  Confidence is the network's

@@ -121,17 +121,18 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> object:
         if module == "torch" and name in _DTYPES:
-            return np.dtype(_DTYPES[name])
+            return _DTYPES[name]
         made = _MAKERS.get((module, name))
         if made is None:
             raise pickle.UnpicklingError(f"it needs {module}.{name}, which no state dict does")
         return made
 
     def persistent_load(self, pid: Any) -> _Storage:
-        kind, dtype, key, _device, length, *view = pid
-        if kind != "storage" or not isinstance(dtype, np.dtype) or any(view):
+        what, dtype, key, _device, length, *view = pid
+        if what != "storage" or dtype not in _DTYPES.values() or any(view):
             raise pickle.UnpicklingError("it refers to something that is no storage")
-        return self.storages.setdefault(str(key), _Storage(str(key), dtype, int(length)))
+        storage = _Storage(str(key), np.dtype(dtype), int(length))
+        return self.storages.setdefault(storage.key, storage)
 
 
 def _tensor(

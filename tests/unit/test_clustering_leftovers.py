@@ -20,7 +20,7 @@ def given(
 ) -> list[int]:
     faces = line(*positions)
     found: NDArray[np.int64] = with_leftovers(faces, np.array(labels), np.array(photos), merge)
-    return found.tolist()
+    return [int(label) for label in found]
 
 
 def test_a_face_left_over_goes_to_the_nearest_cluster_without_moving_it() -> None:

@@ -65,7 +65,8 @@ def test_two_faces_that_only_share_a_photo_are_no_cluster() -> None:
 
 def test_how_long_an_encoding_is_does_not_part_it_from_its_person() -> None:
     positions = line(0.0, 0.01, 1.5, 1.51)
-    assert clusters(positions * [[1.0], [1.5], [1.0], [1.5]]).tolist() == [0, 0, 1, 1]
+    longer = np.array([[1.0], [1.5], [1.0], [1.5]], dtype=np.float32)
+    assert clusters(positions * longer).tolist() == [0, 0, 1, 1]
 
 
 def test_equal_faces_of_many_photos_are_one_cluster() -> None:

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from bench.clusterers import MIN_SAMPLES, cluster, settings_of, warm_up
+from bench.former import average_linkage
 from bench.scoring import scores
 from facewatchd.clustering.dbscan import dbscan
 from facewatchd.clustering.labels import without_singles
-from facewatchd.clustering.linkage import average_linkage
 from facewatchd.config import Recluster
 
 if TYPE_CHECKING:
@@ -86,6 +86,14 @@ def _default(library: Library, scale: Scale, _setting: Setting) -> Numbers:
     return cluster(DEFAULT, library, scale, {})
 
 
+def _tuned_default(library: Library, scale: Scale, setting: Setting) -> Numbers:
+    return cluster(DEFAULT, library, replace(scale, merge=setting["merge"]), {})
+
+
+def _merges(scale: Scale) -> list[Setting]:
+    return [{"merge": round(share * scale.merge, 4)} for share in (0.9, 0.95, 1.0, 1.05, 1.1)]
+
+
 def _distances(name: str, multiples: Sequence[float]) -> Callable[[Scale], list[Setting]]:
     return lambda scale: [{name: round(times * scale.eps, 4)} for times in multiples]
 
@@ -106,8 +114,11 @@ CONTENDERS = (
     Contender("Chinese Whispers", _whispers, _distances("distance", _NEAR.tolist())),
     Contender("HDBSCAN", _hdbscan, _sizes),
     Contender("K-Means, told how many people", _kmeans, _as_it_comes),
-    Contender("average linkage", _linkage, _distances("distance", _FAR.tolist())),
-    Contender("DBSCAN, then average linkage", _fixed_recipe, _distances("distance", _FAR.tolist())),
+    Contender("average linkage of L2", _linkage, _distances("distance", _FAR.tolist())),
+    Contender(
+        "DBSCAN, then average linkage of L2", _fixed_recipe, _distances("distance", _FAR.tolist())
+    ),
+    Contender(f"{DEFAULT}, tuned", _tuned_default, _merges),
     Contender(f"{DEFAULT}, not tuned", _default, _as_it_comes),
 )
 

@@ -14,7 +14,7 @@ from tests.support.lfw_like import labelled
 SCALE = plugins.encoder(DEFAULT_ENCODER).scale
 DBSCAN, RECIPE = (
     next(each for each in CONTENDERS if each.name == name)
-    for name in ("DBSCAN", "DBSCAN, then average linkage")
+    for name in ("DBSCAN", "DBSCAN, then average linkage of L2")
 )
 
 

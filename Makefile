@@ -77,7 +77,7 @@ clean: ## Remove the environment and all caches
 
 .PHONY: lock
 lock: $(UV) ## Choose newer versions of all dependencies, and write them down
-	$(COMPILE) pyproject.toml --extra dlib --extra opencv --group dlib-wheel --group test \
+	$(COMPILE) pyproject.toml --extra dlib --extra opencv --extra reports --group dlib-wheel --group test \
 	    --group insightface --group check --output-file requirements.lock
 	$(COMPILE) --group demo --no-deps --output-file demo.lock
 	echo systemd-python | $(COMPILE) - --no-deps --no-annotate --output-file systemd.lock

@@ -5,8 +5,8 @@ so many faces (bench/synthetic.py) from the labelled ones of FILE.npz, and clust
 with dbscan, with the default, and with scikit-learn, one after another, each in a process of its
 own, where libraries are loaded and the float32 encodings in memory before the clock starts.
 scikit-learn's labels are those of the float64 distance, which is the definition, when it is given
-float64; so making that is a part of its run.  Labels of dbscan are compared with its.  What takes more than ``--limit``
-seconds or ``--memory`` gigabytes is ended and said to be.
+float64; so making that is a part of its run.  Labels of dbscan are compared with its.  What takes
+more than ``--limit`` seconds or ``--memory`` gigabytes is ended and said to be.
 
 Then ``--added`` faces are added to ``--to`` others, and as many taken away: what dbscan and the
 default need with what they know of the others, beside full runs.

@@ -40,7 +40,7 @@ class FacenetEncoder:
     version = "1"
     needs_points = False
     scale = Scale(
-        dimensions=DIMENSIONS, similarity=0.63, floor=0.53, eps=0.75, merge=0.92, metric="cosine"
+        dimensions=DIMENSIONS, similarity=0.63, floor=0.53, eps=0.75, merge=1.08, metric="cosine"
     )
 
     def __init__(self, setup: Setup) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from facewatchd.batch.cluster import preset
 from tests.support.daemon import Daemon
+from tests.support.soak import WHOLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,8 +20,8 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(200)]
     ("name", "engine", "also"),
     [
         ("insightface-kmeans", "scrfd+arcface", {"clusters": 2}),
-        ("face-recognition-dbscan", "hog+dlib", {"min_samples": 2}),
-        ("hog-cnn-montage", "cnn+dlib", {"min_samples": 3}),
+        pytest.param("face-recognition-dbscan", "hog+dlib", {"min_samples": 2}, marks=WHOLE),
+        pytest.param("hog-cnn-montage", "cnn+dlib", {"min_samples": 3}, marks=WHOLE),
     ],
 )
 def test_a_presets_engine_and_clusterer_find_people_in_the_daemon(

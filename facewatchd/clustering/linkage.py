@@ -25,12 +25,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from facewatchd.clustering.apart import Apart
+from facewatchd.clustering.comparing import alone_on_a_core
 from facewatchd.clustering.directions import mean_directions, numbered
 from facewatchd.clustering.heights import within
 from facewatchd.clustering.merging import Merging
 from facewatchd.clustering.near import Near, unchanged
 from facewatchd.clustering.progress import Progress, part, silent
-from facewatchd.clustering.shortlists import alone_on_a_core
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,6 +60,7 @@ def grow(
     mark): two groups with the same mark are never joined.  ``near`` are the lists of these groups
     for ``limit``, if they are known.  The tree is the same with and without.  ``judge`` says of two
     that are each other's nearest whether they are joined; two that are not take no more part.
+    Faces that are the same are joined unasked.
     """
     groups = numbered(labels)
     means, counts = mean_directions(encodings, groups)

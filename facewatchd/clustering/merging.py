@@ -6,8 +6,13 @@ taken out elsewhere comes no nearer to either, so the result does not depend on 
 
 A chain goes from a group to its nearest, and on, always to a shorter step (or an equal one between
 lower numbers), until two are each other's nearest.  A group that is joined is looked at anew; what
-pointed to it is, too, but only when a chain comes there: else everybody around a large group would
-be looked at again whenever it grows by one.
+pointed to it is, too, but only when a chain comes there, or no chain goes on: else everybody around
+a large group would be looked at again whenever it grows by one.
+
+To look is first to see whether what was nearest still is; then to go through the list of the group,
+and that of its other part if it was joined; then through its reserve, if it has one (`reserves`).
+Who is not certain after that waits to be compared with all who remain (`remaining`), and that is
+done only when nothing else can be.
 """
 
 from __future__ import annotations
@@ -19,7 +24,9 @@ import numpy as np
 from facewatchd.clustering.heights import PRECISION, Heights, rounded, within
 from facewatchd.clustering.near import short
 from facewatchd.clustering.progress import Progress, silent
-from facewatchd.clustering.shortlists import Lists, slack
+from facewatchd.clustering.remaining import Remaining
+from facewatchd.clustering.reserves import Reserves
+from facewatchd.clustering.shortlists import slack
 from facewatchd.clustering.tree import Joins, Tree, tree
 
 if TYPE_CHECKING:
@@ -40,6 +47,14 @@ if TYPE_CHECKING:
 _SURE = 2 * PRECISION
 # A chain is followed for so many steps at once; a longer one is taken up again later.
 _STEPS = 64
+# So many of the list of a group are likely to be its nearest, or to be looked at next.
+_LIKELY = 2
+# Of those who wait, one in so many is compared with all at a time, but at least so many.
+_SHARE, _AT_ONCE = 6, 64
+# So many groups are looked at at a time, and so many with their reserves.
+_BLOCK, _FEW = 65536, 64
+# A reserve is so long at least and at most; between, those made at once are so long together.
+_SHORTEST, _LONGEST, _TOGETHER = 48, 1024, 1 << 15
 
 
 class Merging:
@@ -58,23 +73,24 @@ class Merging:
         size = len(counts)
         self._heights = Heights(means, counts.copy(), apart)
         self._start = counts, self._heights.spreads(np.arange(size))
-        self._lists = Lists(
-            short(means), near.groups.copy(), near.heights.copy(), near.bound.copy()
-        )
-        self._apart = apart
+        self._near = near
+        self._lists, self._bound = near.groups.copy(), near.bound.copy()
+        self._remaining = Remaining(short(means), apart)
+        self._reserves = Reserves(size)
         self._judge = judge
         self._limit, self._within = rounded(limit**2), within(limit)
-        self._rows = np.arange(size)
         self._left = size
         # The last is for -1, which is nobody.
         self._used = np.append(np.ones(size, dtype=np.bool_), False)
         self._into = np.append(np.arange(size), -1)
         self._node = np.append(np.arange(size), -1)
-        self._waiting = np.zeros(size, dtype=np.bool_)
+        self._waiting = np.zeros(size + 1, dtype=np.bool_)
         self._partner = np.full(size, -1)
         self._nearest = np.full(size, -1)
         self._seen = np.full(size, -1)
         self._away = np.full(size, np.inf)
+        # Everybody but the nearest is at least so far away.
+        self._second = np.zeros(size)
         self._top = np.zeros(size)
         self._level = np.zeros(size, dtype=np.int64)
         self._joins: list[Joins] = []
@@ -82,58 +98,95 @@ class Merging:
 
     def tree(self, progress: Progress = silent) -> Tree:
         """Join until no two are within the limit, and return all joins."""
-        size = len(self._rows)
+        size = self._left
         self._join_equal()
         rows = self._in_use()
         self._first_look(rows)
         while self._left:
-            rows = np.union1d(self._join(rows), self._ends(rows))
-            rows = rows[~self._waiting[rows]]
+            rows = np.concatenate([self._join(rows), self._ends(rows)])
+            rows = self._with_likely(np.unique(rows[~self._waiting[rows]]))
+            if len(rows) == 0:
+                rows = self._stale()
             if len(rows):
                 self._look(rows)
-            elif self._waiting.any():
-                rows = self._look_everywhere()
             else:
-                rows = self._stale()
-                self._look(rows)
+                rows = self._look_everywhere()
             progress(1.0 - self._left / size)
         progress(1.0)
         return tree(*self._start, Joins.of(self._joins))
 
     def _in_use(self) -> NDArray[np.int64]:
-        self._rows = self._rows[self._used[self._rows]]
-        return self._rows
+        return np.flatnonzero(self._used)
 
     def _first_look(self, rows: NDArray[np.int64]) -> None:
         """Do as `_look` while heights on the lists hold: few of them have to be computed again."""
-        groups, heights = self._lists.groups[rows], self._lists.heights[rows]
-        off = slack(self._lists.directions.shape[1])
-        later = heights > heights[:, :1] + 2 * off
-        bound = np.where(later, heights, np.inf).min(axis=1, initial=np.inf).astype(np.float64)
-        np.minimum(self._lists.bound[rows], bound - off, out=bound)
-        certain = self._choose(rows, np.where(later, -1, groups), bound)[0]
-        self._look(rows[~certain])
+        off = slack(self._heights.means.shape[1])
+        for start in range(0, len(rows), _BLOCK):
+            some = rows[start : start + _BLOCK]
+            heights = self._near.heights[some]
+            later = heights > heights[:, :1] + 2 * off
+            bound = np.where(later, heights, np.inf).min(axis=1, initial=np.inf).astype(np.float64)
+            np.minimum(self._bound[some], bound - off, out=bound)
+            certain = self._choose(some, np.where(later, -1, self._lists[some]), bound)[0]
+            self._look(some[~certain])
 
     def _look(self, rows: NDArray[np.int64]) -> None:
         """Find the nearest of each of ``rows`` on its list; who cannot be sure has to wait."""
-        groups, partner = self._lists.groups, self._partner[rows]
-        both = [groups[rows], np.where(partner[:, None] < 0, -1, groups[partner])]
-        self._partner[rows] = -1
-        certain = self._choose_and_list(rows, np.concatenate(both, axis=1))
-        self._waiting[rows[~certain]] = True
+        rows = self._doubtful(rows)
+        for start in range(0, len(rows), _BLOCK):
+            some = rows[start : start + _BLOCK]
+            partner = self._partner[some]
+            both = [self._lists[some], np.where(partner[:, None] < 0, -1, self._lists[partner])]
+            self._partner[some] = -1
+            certain = self._list(some, np.concatenate(both, axis=1), self._bound[some])[0]
+            self._waiting[self._look_further(some[~certain])] = True
+
+    def _doubtful(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return whose nearest may be another than it was, or what that is part of now."""
+        nearest = self._now(self._nearest[rows])
+        known = self._used[nearest]
+        ones, others = rows[known], nearest[known]
+        away = self._heights.of(ones, others)
+        same = away < self._second[ones] - _SURE
+        self._set(ones[same], others[same], away[same])
+        return np.concatenate([rows[~known], ones[~same]])
+
+    def _look_further(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Find the nearest of each of ``rows`` in its reserve; return who cannot be sure."""
+        have = self._reserves.have(rows)
+        rows, unsure = rows[have], [rows[~have]]
+        for start in range(0, len(rows), _FEW):
+            some = rows[start : start + _FEW]
+            bound = self._reserves.bound[some]
+            certain, found = self._list(some, self._reserves.of(some), bound)
+            self._reserves.keep(some[certain], found[certain], bound[certain])
+            self._reserves.drop(some[~certain])
+            unsure.append(some[~certain])
+        return np.concatenate(unsure)
 
     def _look_everywhere(self) -> NDArray[np.int64]:
-        """Find the nearest of all who wait; many at a time cost little more than one."""
+        """Find the nearest of those who wait and may be nearest to somebody.
+
+        Many at a time cost little more than one, and the later the fewer are left to compare with.
+        """
         rows = np.flatnonzero(self._waiting)
+        if len(rows) == 0:
+            # Only where rounding makes a joined group nearer than both of its parts.
+            rows = self._in_use()
+        first = max(len(rows) // _SHARE, _AT_ONCE)
+        rows = np.sort(rows[np.argsort(self._bound[rows], kind="stable")[:first]])
         self._waiting[rows] = False
-        lists, every = self._lists, self._in_use()
-        lists.clear(rows, self._within)
-        others = np.setdiff1d(every, rows, assume_unique=True)
-        lists.compare(rows, others, both=False, apart=self._apart)
-        certain = self._choose_and_list(rows, lists.groups[rows])
-        again = rows[~certain]
-        if len(again):
-            self._set(again, *self._heights.nearest(again, every, self._limit))
+        short, off = self._lists.shape[1], slack(self._heights.means.shape[1])
+        width = max(short + 1, min(max(_TOGETHER // max(len(rows), 1), _SHORTEST), _LONGEST))
+        for some, lists in self._remaining.nearest(rows, width, self._within):
+            self._reserves.keep(some, lists.groups, lists.bound)
+            bound = np.minimum(lists.bound, lists.heights[:, short].astype(np.float64) - off)
+            certain = self._list(some, lists.groups[:, :short], bound)[0]
+            again = self._look_further(some[~certain])
+            if len(again):
+                nearest, away = self._heights.nearest(again, self._in_use(), self._limit)
+                self._set(again, nearest, away)
+                self._second[again] = away
         return rows
 
     def _set(
@@ -148,19 +201,29 @@ class Merging:
         final = rows[away > self._limit]
         self._used[final] = False
         self._left -= len(final)
+        self._remaining.leave(final)
 
-    def _choose_and_list(
-        self, rows: NDArray[np.int64], candidates: NDArray[np.int32]
-    ) -> NDArray[np.bool_]:
-        """Do as `_choose`, and list the nearest of the candidates."""
-        lists, width = self._lists, self._lists.groups.shape[1]
-        certain, found, away = self._choose(rows, candidates, lists.bound[rows])
+    def _list(
+        self,
+        rows: NDArray[np.int64],
+        candidates: NDArray[np.int32],
+        bound: NDArray[np.float64],
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Do as `_choose`, and list the nearest of the candidates.
+
+        Returns for which rows it is so, and the candidates within the limit, the nearest first.
+        """
+        width = self._lists.shape[1]
+        certain, found, away = self._choose(rows, candidates, bound)
         order = np.argsort(away, axis=1, kind="stable")
         found, away = np.take_along_axis(found, order, 1), np.take_along_axis(away, order, 1)
-        lists.groups[rows] = np.where(away <= self._limit, found, -1)[:, :width]
+        found = np.where(away <= self._limit, found, -1)
         if away.shape[1] > width:
-            lists.bound[rows] = np.minimum(lists.bound[rows], away[:, width])
-        return certain
+            bound = np.minimum(bound, away[:, width])
+        self._lists[rows, : found.shape[1]] = found[:, :width]
+        self._lists[rows, found.shape[1] :] = -1
+        self._bound[rows] = bound
+        return certain, found
 
     def _choose(
         self,
@@ -186,9 +249,12 @@ class Merging:
         nearest, least = found[every, best], away[every, best]
         certain = np.minimum(least, self._limit + _SURE) < bound - _SURE
         self._set(rows[certain], nearest[certain], least[certain])
+        away[every, best] = np.inf
+        self._second[rows] = np.minimum(away.min(axis=1), bound)
+        away[every, best] = least
         return certain, found, away
 
-    def _now(self, groups: NDArray[np.int32]) -> NDArray[np.int64]:
+    def _now(self, groups: NDArray[np.int32] | NDArray[np.int64]) -> NDArray[np.int64]:
         """Return which groups these are part of now; -1 stays."""
         into = self._into[groups]
         while not np.array_equal(into, further := self._into[into]):
@@ -212,14 +278,16 @@ class Merging:
             ends.append(rows[~self._fresh(rows)])
         return np.concatenate(ends) if ends else rows
 
-    def _stale(self) -> NDArray[np.int64]:
-        """Return all whose nearest is not known; if it is of everybody, everybody.
+    def _with_likely(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return ``rows`` and who is likely to be next, as one look at many costs less."""
+        near = self._now(self._lists[rows, :_LIKELY]).ravel()
+        near = near[self._used[near] & ~self._waiting[near]]
+        return np.union1d(rows, near[~self._fresh(near)])
 
-        That is never so, but where rounding makes a joined group nearer than both of its parts.
-        """
+    def _stale(self) -> NDArray[np.int64]:
+        """Return all whose nearest is not known, and who do not wait; who waits costs most."""
         rows = self._in_use()
-        stale = rows[~self._fresh(rows)]
-        return stale if len(stale) else rows
+        return rows[~self._fresh(rows) & ~self._waiting[rows]]
 
     def _join(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Join those of ``rows`` that are the nearest of their nearest; return what they are."""
@@ -232,9 +300,13 @@ class Merging:
         top = np.maximum(self._away[kept], np.maximum(self._top[kept], self._top[gone]))
         level = 1 + np.maximum(self._level[kept], self._level[gone])
         nodes = self._node[kept], self._node[gone]
-        self._weigh_bounds(kept, gone)
+        share = self._heights.counts[kept] / (
+            self._heights.counts[kept] + self._heights.counts[gone]
+        )
+        self._reserves.join(kept, gone, share, self._lists, self._bound)
+        self._bound[kept] = share * self._bound[kept] + (1.0 - share) * self._bound[gone]
         self._heights.join(kept, gone)
-        self._lists.directions[kept] = self._heights.means[kept]
+        self._remaining.move(kept, self._heights.means[kept])
         counts, spreads = self._heights.counts[kept], self._heights.spreads(kept)
         self._joins.append(Joins(*nodes, kept, gone, top, level, counts, spreads))
         self._into[gone] = kept
@@ -260,15 +332,11 @@ class Merging:
         self._end(others[~joined])
         return ones[joined], others[joined]
 
-    def _weigh_bounds(self, kept: NDArray[np.int64], gone: NDArray[np.int64]) -> None:
-        bound, counts = self._lists.bound, self._heights.counts
-        one, other = counts[kept], counts[gone]
-        bound[kept] = (one * bound[kept] + other * bound[gone]) / (one + other)
-
     def _end(self, gone: NDArray[np.int64]) -> None:
         self._used[gone] = False
         self._node[gone] = -1
         self._left -= len(gone)
+        self._remaining.leave(gone)
 
     def _join_equal(self) -> None:
         """Join faces that are the same: each with the first, which is their nearest, in a row.

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facewatchd.clustering.comparing import alone_on_a_core, compare
 from facewatchd.clustering.progress import Progress, silent
-from facewatchd.clustering.shortlists import Lists, alone_on_a_core
+from facewatchd.clustering.shortlists import Lists
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # How many groups are listed.  Longer lists cost memory, shorter ones are sooner used up.
-WIDTH = 12
+WIDTH = 24
 # A list of which less than this share is left when others went is made anew.
 _LEFT = 0.5
 _BLOCK = 8192
@@ -63,12 +64,7 @@ class Near:
         are those of which more than half of the list is gone, though others are within the limit.
         """
         width = self.groups.shape[1]
-        lists = Lists(
-            short(means),
-            np.full((len(means), width), -1, dtype=np.int32),
-            np.full((len(means), width), np.inf, dtype=np.float32),
-            np.full(len(means), self.limit),
-        )
+        lists = Lists.empty(len(means), width, self.limit, means.shape[1])
         now = np.full(len(self.groups) + 1, -1, dtype=np.int32)  # the last is what became of -1
         now[was[was >= 0]] = np.flatnonzero(was >= 0)
         left = np.count_nonzero(now[self.groups] >= 0, axis=1)
@@ -84,7 +80,7 @@ class Near:
         lists.bound[same] = self.bound[was[same]]
         rows = np.flatnonzero(anew)
         with alone_on_a_core(len(means)):
-            lists.compare(rows, same, both=True, progress=progress)
+            compare(lists, short(means), rows, same, progress)
         order = np.argsort(lists.heights, axis=1, kind="stable")
         return Near(
             np.take_along_axis(lists.groups, order, axis=1),

@@ -17,6 +17,7 @@ from facewatchd.clustering.near import Near
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from facewatchd.clustering.merging import Judge
     from facewatchd.clustering.tree import Tree
 
 ALONE = -1
@@ -141,6 +142,58 @@ def test_the_tree_is_what_joining_one_pair_at_a_time_makes_whatever_the_length_o
     assert apart_from_each_other(joins_of(found, drawn.labels)) == apart_from_each_other(wanted)
 
 
+def one_of_few_or_near(
+    counts: NDArray[np.int64], spreads: NDArray[np.float64], heights: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Judge by all that a judge is told; some that are near are refused, too."""
+    near = heights <= 0.3 + 0.2 * np.sqrt(counts.max(axis=1))
+    alike = np.abs(spreads[:, 0] - spreads[:, 1]) < 0.2
+    return np.asarray((heights == 0) | near & alike & (counts.sum(axis=1) != 5))
+
+
+def judged_one_pair_at_a_time(
+    given_faces: Faces, limit: float, judge: Judge
+) -> list[tuple[float, frozenset[int]]]:
+    """Say what a judge does: the two nearest are joined, or both take no more part."""
+    units = directions(given_faces.encodings)
+    squared = 2.0 - 2.0 * units @ units.T
+    start = numbered(given_faces.labels)
+    groups = {number: np.flatnonzero(start == number) for number in np.unique(start).tolist()}
+    joins: list[tuple[float, frozenset[int]]] = []
+    while True:
+        near = [
+            (float(rounded(squared[np.ix_(groups[one], groups[other])].mean())), one, other)
+            for one in groups
+            for other in groups
+            if one < other
+        ]
+        if not near or min(near)[0] > rounded(limit**2):
+            return joins
+        height, one, other = min(near)
+        pair = [groups[one], groups.pop(other)]
+        counts = np.array([[len(group) for group in pair]])
+        means = [units[group].mean(axis=0) for group in pair]
+        spreads = np.array([[max(1.0 - float(mean @ mean), 0.0) for mean in means]])
+        if not judge(counts, spreads, np.array([height]))[0]:
+            del groups[one]
+            continue
+        groups[one] = np.concatenate(pair)
+        joins.append((height, frozenset(groups[one].tolist())))
+
+
+@settings(deadline=None)
+@given(faces(), limits, st.sampled_from([1, 2, 12]))
+def test_two_that_the_judge_refuses_take_no_more_part(
+    drawn: Faces, limit: float, width: int
+) -> None:
+    alone = drawn._replace(apart=None)
+    near = lists_of(alone, limit, width)
+    found = grow(alone.encodings, alone.labels, limit, near=near, judge=one_of_few_or_near)
+    wanted = judged_one_pair_at_a_time(alone, limit, one_of_few_or_near)
+    assert len(found.joins) == len(wanted)
+    assert apart_from_each_other(joins_of(found, alone.labels)) == apart_from_each_other(wanted)
+
+
 @settings(deadline=None)
 @given(faces(), limits)
 def test_a_tree_is_in_order_and_says_how_many_and_how_wide_its_nodes_are(
@@ -209,6 +262,20 @@ def test_equal_faces_become_one_group_one_after_the_other(count: int) -> None:
     assert (found.heights == 0).all()
     assert found.counts[count:].tolist() == list(range(2, count + 1))
     assert len(np.unique(found.roots())) == 1
+
+
+def test_one_who_takes_in_thousands_is_joined_in_their_order() -> None:
+    chance = np.random.default_rng(4)
+    centre = 4 * np.ones(32)
+    around = centre + chance.uniform(0.1, 1.2, size=(1500, 1)) * chance.normal(size=(1500, 32))
+    encodings = np.concatenate([centre + 0.05 * chance.normal(size=(40, 32)), around])
+    encodings = encodings.astype(np.float32)
+    labels = np.append(np.zeros(40, dtype=np.int64), np.full(1500, ALONE))
+    found = grow(encodings, labels, 0.25)
+    assert found.counts.max() > 500
+    narrow = Faces(encodings, labels, None)
+    assert same(found, grow(encodings, labels, 0.25, near=lists_of(narrow, 0.25, 3)))
+    assert same(found, grow(encodings, labels, 0.25, near=lists_of(narrow, 0.25, 60)))
 
 
 def test_equal_faces_that_are_apart_stay_so() -> None:

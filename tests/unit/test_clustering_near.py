@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facewatchd.clustering.directions import mean_directions, numbered
+from facewatchd.clustering.judge import one_person
 from facewatchd.clustering.linkage import grow, near_groups, near_groups_after
 from facewatchd.clustering.near import Near, unchanged
 
@@ -102,10 +104,11 @@ def test_a_long_history_comes_to_what_a_full_run_comes_to(data: st.DataObject) -
         near = near_groups_after(near, encodings, labels, before=before, was=was)
         means, _ = mean_directions(encodings, numbered(labels))
         assert_right(near, means)
-        found = grow(encodings, labels, LIMIT, near=near)
-        wanted = grow(encodings, labels, LIMIT)
-        for name in ("joins", "heights", "counts", "spreads"):
-            np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
+        for judge in (None, partial(one_person, merge=LIMIT)):
+            found = grow(encodings, labels, LIMIT, near=near, judge=judge)
+            wanted = grow(encodings, labels, LIMIT, judge=judge)
+            for name in ("joins", "heights", "counts", "spreads"):
+                np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
 
 
 def test_a_group_is_unchanged_when_it_has_the_same_faces() -> None:

@@ -70,6 +70,98 @@ torch: ## Set up PyTorch in .venv-torch, beside which the long tests put two net
 	$(PYTHON) -m venv .venv-torch
 	.venv-torch/bin/pip install --quiet --require-hashes --no-deps --requirement torch.lock
 
+# As GNU's conventions have it: DESTDIR= stands for /, for packages.
+prefix ?= /usr/local
+sysconfdir ?= /etc
+unitdir ?= $(prefix)/lib/systemd/system
+INTO := $(DESTDIR)$(prefix)
+HOME_OF_IT := $(INTO)/lib/facewatchd
+CONFIGS := $(DESTDIR)$(sysconfdir)/facewatchd
+LASTING := $(sysconfdir)/facewatchd /var/lib/facewatchd{,-*} /var/cache/facewatchd{,-*}
+INSTALLED := $(INTO)/bin/facewatchd $(INTO)/bin/facewatchctl \
+	$(addprefix $(DESTDIR)$(unitdir)/,facewatchd.service facewatchd@.service) \
+	$(INTO)/lib/sysusers.d/facewatchd.conf $(INTO)/lib/tmpfiles.d/facewatchd.conf \
+	$(INTO)/share/doc/facewatchd
+
+.PHONY: install
+install: ## Install as a service (DESTDIR, prefix, sysconfdir, unitdir, PYTHON)
+	@$(MAKE) --no-print-directory install-check
+	@$(MAKE) --no-print-directory install-program
+	@$(MAKE) --no-print-directory install-files
+ifeq ($(DESTDIR),)
+	@if command -v systemctl >/dev/null && [ -d /run/systemd/system ]; then \
+	    systemd-sysusers facewatchd.conf; \
+	    systemd-tmpfiles --create facewatchd.conf; \
+	    systemctl daemon-reload; \
+	fi
+endif
+	@echo 'Installed. Next:'
+	@echo '  1. name your folders:     $(sysconfdir)/facewatchd/facewatchd.yaml'
+	@echo '  2. open them to the unit: facewatchctl unit   (on a terminal it says where to put that)'
+	@echo '  3. start it:              systemctl enable --now facewatchd'
+
+# Before anything is changed.
+.PHONY: install-check
+install-check:
+	@$(CHECK_PYTHON)
+	@case "$$($(PYTHON) -c 'import os, sys; print(os.path.realpath(sys.base_prefix))')/" in \
+	    /home/*|/root/*|/tmp/*) \
+	        echo "The service sees no homes, and $$(command -v $(PYTHON)) lies in one; name another: make install PYTHON=/usr/bin/python3"; \
+	        exit 1;; \
+	esac
+	@if ! $(CAN_BUILD_SYSTEMD); then \
+	    echo 'systemd-python, by which the service tells systemd how it is, is compiled here, and something for that is missing. Nothing was changed. Debian and Ubuntu:'; \
+	    echo '  apt install gcc pkg-config libsystemd-dev python3-dev python3-venv'; \
+	    echo 'Fedora:'; \
+	    echo '  dnf install gcc pkgconf systemd-devel python3-devel'; \
+	    exit 1; \
+	fi
+
+# The scripts in bin find their Python by their own place, so that DESTDIR is not in them.
+.PHONY: install-program
+install-program: | $(UV)
+	$(UV) venv --quiet --clear --relocatable --no-project --python "$$(command -v $(PYTHON))" "$(HOME_OF_IT)"
+	$(UV) pip sync --quiet --python "$(HOME_OF_IT)" --require-hashes --compile-bytecode install.lock
+	$(UV) pip install --quiet --python "$(HOME_OF_IT)" --no-deps --compile-bytecode .
+
+.PHONY: install-files
+install-files:
+	install -d "$(INTO)/bin" "$(CONFIGS)"
+	ln -sfn ../lib/facewatchd/bin/facewatchd "$(INTO)/bin/facewatchd"
+	ln -sfn ../lib/facewatchd/bin/facewatchctl "$(INTO)/bin/facewatchctl"
+	for unit in systemd/*.service; do \
+	    sed -e 's|/usr/local/bin/|$(prefix)/bin/|' -e 's|/etc/facewatchd/|$(sysconfdir)/facewatchd/|' "$$unit" \
+	        | install -Dm644 /dev/stdin "$(DESTDIR)$(unitdir)/$${unit##*/}"; \
+	done
+	install -Dm644 systemd/sysusers.d/facewatchd.conf "$(INTO)/lib/sysusers.d/facewatchd.conf"
+	install -Dm644 systemd/tmpfiles.d/facewatchd.conf "$(INTO)/lib/tmpfiles.d/facewatchd.conf"
+	install -Dm644 config/facewatchd.yaml "$(INTO)/share/doc/facewatchd/facewatchd.yaml"
+	@if [ -e "$(CONFIGS)/facewatchd.yaml" ]; then \
+	    echo 'Your $(sysconfdir)/facewatchd/facewatchd.yaml stays as it is.'; \
+	else \
+	    install -m644 config/facewatchd.yaml "$(CONFIGS)/facewatchd.yaml"; \
+	fi
+
+.PHONY: uninstall
+uninstall: ## Remove the program and the units; PURGE=1: what it knows and its configuration, too
+ifeq ($(DESTDIR),)
+	@if command -v systemctl >/dev/null && [ -d /run/systemd/system ]; then \
+	    systemctl disable --quiet --now facewatchd.service 2>/dev/null || true; \
+	    systemctl stop 'facewatchd@*.service'; \
+	fi
+endif
+	rm -rf "$(HOME_OF_IT)" $(foreach path,$(INSTALLED),"$(path)")
+ifeq ($(DESTDIR),)
+	@if command -v systemctl >/dev/null && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+endif
+	@for kept in $(foreach path,$(LASTING),"$(DESTDIR)"$(path)); do \
+	    [ -e "$$kept" ] || continue; \
+	    if [ "$(PURGE)" = 1 ]; then echo "Removed: $$kept"; rm -rf "$$kept"; \
+	    else echo "Kept: $$kept"; fi; \
+	done
+	@[ "$(PURGE)" = 1 ] || echo 'To remove these too: make uninstall PURGE=1'
+	@echo 'Kept in any case: your photos, the output with its links, and the user facewatchd.'
+
 .PHONY: clean
 clean: ## Remove the environment and all caches
 	rm -rf .venv .venv-uv .venv-torch .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -81,6 +173,9 @@ lock: $(UV) ## Choose newer versions of all dependencies, and write them down
 	    --group insightface --group check --output-file requirements.lock
 	$(COMPILE) --group demo --no-deps --output-file demo.lock
 	echo systemd-python | $(COMPILE) - --no-deps --no-annotate --output-file systemd.lock
+	$(COMPILE) pyproject.toml --extra dlib --extra opencv --extra reports --extra systemd \
+	    --group dlib-wheel --constraint requirements.lock --constraint systemd.lock \
+	    --output-file install.lock
 
 # Hashes tell what may be installed; no address tells from where.
 COMPILE = $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \

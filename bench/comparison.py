@@ -64,6 +64,10 @@ def _whispers(library: Library, scale: Scale, setting: Setting) -> Numbers:
     return cluster("chinese_whispers", library, scale, setting)
 
 
+def _whispers_of_directions(library: Library, scale: Scale, setting: Setting) -> Numbers:
+    return cluster("chinese_whispers", library, replace(scale, merge=setting["merge"]), {})
+
+
 def _hdbscan(library: Library, scale: Scale, setting: Setting) -> Numbers:
     return cluster("hdbscan", library, scale, setting)
 
@@ -77,7 +81,7 @@ def _linkage(library: Library, _scale: Scale, setting: Setting) -> Numbers:
     return without_singles(average_linkage(library.encodings, nobody, setting["distance"]))
 
 
-def _fixed_recipe(library: Library, scale: Scale, setting: Setting) -> Numbers:
+def _cores_and_linkage(library: Library, scale: Scale, setting: Setting) -> Numbers:
     cores = dbscan(library.encodings, scale.eps, MIN_SAMPLES)
     return without_singles(average_linkage(library.encodings, cores, setting["distance"]))
 
@@ -112,11 +116,14 @@ def _as_it_comes(_scale: Scale) -> list[Setting]:
 CONTENDERS = (
     Contender("DBSCAN", _dbscan, _distances("eps", _NEAR.tolist())),
     Contender("Chinese Whispers", _whispers, _distances("distance", _NEAR.tolist())),
+    Contender("Chinese Whispers of directions", _whispers_of_directions, _merges),
     Contender("HDBSCAN", _hdbscan, _sizes),
     Contender("K-Means, told how many people", _kmeans, _as_it_comes),
     Contender("average linkage of L2", _linkage, _distances("distance", _FAR.tolist())),
     Contender(
-        "DBSCAN, then average linkage of L2", _fixed_recipe, _distances("distance", _FAR.tolist())
+        "DBSCAN, then average linkage of L2",
+        _cores_and_linkage,
+        _distances("distance", _FAR.tolist()),
     ),
     Contender(f"{DEFAULT}, tuned", _tuned_default, _merges),
     Contender(f"{DEFAULT}, not tuned", _default, _as_it_comes),

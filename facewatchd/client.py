@@ -72,6 +72,10 @@ class Client:
         """
         self._ask(dict, "POST", _url("/v1/scan", accept=accept))
 
+    def reload(self) -> list[str]:
+        """Have the configuration read again, and return the settings that have changed."""
+        return list(self._ask(dict, "POST", "/v1/reload")["changed"])
+
     def recluster(self, *, dry_run: bool = False) -> None:
         """Have everything clustered anew; returns before it is done.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import re
 from pathlib import Path
@@ -96,6 +97,88 @@ class Root(_Section):
     watch: Literal["auto", "events", "poll"] = "auto"
 
 
+def _as_section(value: object) -> object:
+    """Let a plain path stand for the section that names nothing else."""
+    return {"path": value} if isinstance(value, (str, Path)) else value
+
+
+def _layout(value: str) -> str:
+    first, *inner = value.split("/")
+    if first != "{person}":
+        raise ValueError('must be "{person}", or begin with "{person}/"')
+    if not {"", ".", ".."}.isdisjoint(inner):
+        raise ValueError("names an empty folder, or one that is called . or ..")
+    _check_placeholders("/".join(inner), ("year", "month", "day", "date"))
+    return value
+
+
+def _entry_name(value: str) -> str:
+    _check_placeholders(value, ("date", "time", "year", "month", "day", "name", "stem"))
+    if "/" in value or "\0" in value:
+        raise ValueError('is the name of a file: folders stand in "layout"')
+    if ("{name}" in value) == ("{stem}" in value):
+        raise ValueError("must hold {name} or {stem}, and not both")
+    if "{name}" in value and not value.endswith("{name}"):
+        raise ValueError("must end with {name}; {stem}, the name without .jpg, may stand anywhere")
+    return value
+
+
+def _check_placeholders(template: str, known: tuple[str, ...]) -> None:
+    allowed = ", ".join(f"{{{name}}}" for name in known)
+    unknown = [name for name in re.findall(r"\{([^{}]*)\}", template) if name not in known]
+    if unknown:
+        raise ValueError(f"{{{unknown[0]}}} is no placeholder: here are {allowed}")
+    if re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", template)):
+        raise ValueError(f"has a brace that belongs to no placeholder: here are {allowed}")
+
+
+def _group(value: str) -> str:
+    try:
+        grp.getgrnam(value)
+    except KeyError:
+        raise ValueError("there is no such group on this machine") from None
+    return value
+
+
+def _mode(value: str) -> str:
+    if re.fullmatch(r"[0-7]?7[0-7][0-7]", value) is None:
+        raise ValueError('must be octal, in quotes, with all rights for the owner, like "2750"')
+    return value
+
+
+def _outside(path: str) -> str:
+    if not path.startswith("/"):
+        raise ValueError("must be absolute paths")
+    return os.path.normpath(path)
+
+
+class Output(_Section):
+    """The tree of people's folders: where it is, and how photos stand in it."""
+
+    path: AbsolutePath
+    link: Literal["auto", "symlink", "reflink", "copy", "hardlink"] = "auto"
+    audience: Literal["any", "smb"] = Field(default="any", alias="for")
+    share: AbsolutePath | None = None
+    layout: Annotated[str, AfterValidator(_layout)] = "{person}"
+    name: Annotated[str, AfterValidator(_entry_name)] = "{name}"
+    markers: tuple[Literal[".nomedia", ".ppignore"], ...] = ()
+    group: Annotated[str, AfterValidator(_group)] | None = None
+    mode: Annotated[str, AfterValidator(_mode)] | None = None
+    link_map: dict[AbsolutePath, Annotated[str, AfterValidator(_outside)]] = Field(
+        default_factory=dict
+    )
+
+    @property
+    def group_id(self) -> int | None:
+        """The number of ``group``."""
+        return None if self.group is None else grp.getgrnam(self.group).gr_gid
+
+    @property
+    def folder_mode(self) -> int | None:
+        """The bits of ``mode``."""
+        return None if self.mode is None else int(self.mode, 8)
+
+
 class Watching(_Section):
     """How closely the roots are followed, and how long what vanished is remembered."""
 
@@ -185,7 +268,7 @@ class Settings(_Section):
     """The whole configuration, checked."""
 
     roots: tuple[Root, ...] = Field(min_length=1)
-    output: AbsolutePath
+    output: Annotated[Output, BeforeValidator(_as_section)]
     state: AbsolutePath = Field(default_factory=default_state)
     socket: AbsolutePath | None = None
     watching: Watching = Watching()
@@ -202,7 +285,7 @@ class Settings(_Section):
     def journal_places(self) -> tuple[Path, ...]:
         """The folders that hold the journal of decisions, the state folder first."""
         copies = self.decisions.copies
-        return (self.state, *((self.output / COPIES,) if copies is None else copies))
+        return (self.state, *((self.output.path / COPIES,) if copies is None else copies))
 
     @property
     def backup_folder(self) -> Path:
@@ -247,7 +330,7 @@ class Settings(_Section):
             for other in paths[:index]:
                 if path.is_relative_to(other) or other.is_relative_to(path):
                     raise ValueError(f"roots {path} and {other} overlap: name only the outer one")
-            for name, folder in (("output", self.output), ("state", self.state)):
+            for name, folder in (("output", self.output.path), ("state", self.state)):
                 if path.is_relative_to(folder):
                     raise ValueError(
                         f"root {path} lies in {name} {folder}: choose another folder for {name}"
@@ -275,7 +358,7 @@ def load(path: Path | None, overrides: dict[str, Any] | None = None) -> Settings
     source = str(path) if path else "the command line"
     raw = _read(path) if path else {}
     try:
-        return Settings.model_validate({**raw, **(overrides or {})})
+        return Settings.model_validate(_laid_over(raw, overrides or {}))
     except ValidationError as error:
         lines = "\n".join(f"  {_explain(e)}" for e in error.errors(include_url=False))
         raise ConfigError(
@@ -283,6 +366,14 @@ def load(path: Path | None, overrides: dict[str, Any] | None = None) -> Settings
             "Mend it; config/facewatchd.yaml explains every setting. "
             "Check with: facewatchd --check-config",
         ) from error
+
+
+def _laid_over(raw: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """Return ``raw`` with ``overrides``; another path of the output leaves its section as it is."""
+    output, path = raw.get("output"), overrides.get("output")
+    if isinstance(output, dict) and isinstance(path, (str, Path)):
+        overrides = {**overrides, "output": {**output, "path": path}}
+    return {**raw, **overrides}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-import json
 import logging
 import os
 import signal
@@ -17,11 +16,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from facewatchd import __version__, config
+from facewatchd import __version__, checked, config
 from facewatchd.api import ApiServer
 from facewatchd.errors import FacewatchError
-from facewatchd.pipeline import Control, Pipeline, SystemClock
+from facewatchd.pipeline import Control, Pipeline, Reloads, Report, SystemClock
 from facewatchd.pipeline.recovering import recover
+from facewatchd.pipeline.reloading import changes, check_seen
 from facewatchd.service import Service, setup_logging
 from facewatchd.store.lock import locked
 from facewatchd.store.sound import damage_errors
@@ -31,10 +31,7 @@ if TYPE_CHECKING:
 
     from facewatchd.config import Settings
 
-STATUS_EVERY = 30.0  # seconds at least between two reports
-_LASTS = 5.0  # seconds; a rescan that finds nothing is over sooner, and is not worth a report
 _THREADS_END_WITHIN = 2.0  # seconds, once everything has been stopped
-_PRIVATE = ("errors",)  # status.json names no photo
 
 log = logging.getLogger(__name__)
 
@@ -68,79 +65,141 @@ def main(
         overrides["roots"] = [{"path": _absolute(root)} for root in roots]
     try:
         setup_logging(log_level)
-        settings = config.load(path or (None if roots else config.find_config()), overrides)
+        file = path or (None if roots else config.find_config())
+        settings = config.load(file, overrides)
         if check_config:
             click.echo("The configuration is valid.")
             return
-        run(settings, _stop_on_signals)
+        reloads = Reloads(lambda: config.load(file, overrides))
+        run(settings, lambda pipeline: _heed_signals(pipeline, reloads), reloads)
     except FacewatchError as error:
         click.echo(f"facewatchd: {error}", err=True)
         leave(error.exit_code)
     leave(0)
 
 
-def run(settings: Settings, stops: Callable[[Pipeline], list[int]]) -> None:
+def run(
+    settings: Settings, stops: Callable[[Pipeline], list[int]], reloads: Reloads | None = None
+) -> None:
     """Run until the list that ``stops`` returns has something in it.
 
-    Whoever puts it there wakes the pipeline.  Raises FacewatchError when it cannot run.
+    Whoever puts it there, or a wish into ``reloads``, wakes the pipeline; after a reload there is
+    another pipeline, and ``stops`` is called again.  Raises FacewatchError when it cannot run.
     """
     service = Service()
+    reloads = reloads or Reloads()
     with contextlib.ExitStack() as stack:
         stack.enter_context(locked(settings.state))
         recover(settings)
         stack.enter_context(damage_errors(settings.database))
-        pipeline = Pipeline(settings, SystemClock(), service.watchdog)
-        stack.callback(pipeline.close)
-        stop = stops(pipeline)
-        pipeline.start(lambda: stop)
-        control = Control(settings, pipeline)
-        api = ApiServer(control, settings.socket_path)
+        running = _Running(settings, service, stops, reloads)
+        stack.callback(running.close)
+        running.start()
+        api = ApiServer(running.control, settings.socket_path)
         api.start()
         stack.callback(api.stop)
-        report = Report(settings, pipeline, control)
-        service.ready(report.renew(time.monotonic()))
-        log.info("Watching %s.", ", ".join(str(root.path) for root in settings.roots))
-        gc.freeze()  # what was read of the journal stays: collections need not look at it
-        _loop(pipeline, report, service, stop)
+        stack.callback(reloads.refuse)
+        service.ready(running.say_so())
+        while not running.stop:
+            _loop(running, service)
+            if reloads.wished and not running.stop:
+                service.reloading()
+                running.reload(api)
+                service.ready(running.say_so())
         service.stopping()
-        report.renew(time.monotonic())
+        running.report.renew(time.monotonic())
         log.info("Stopped.")
 
 
-class Report:
-    """``status.json``, for whoever asks when there is no daemon to answer.
+class _Running:
+    """The pipeline and what tells of it, by one configuration after another."""
 
-    It is renewed when something has changed and stays so for a moment: an idle daemon writes
-    nothing, and the disk may sleep.
-    """
+    def __init__(
+        self,
+        settings: Settings,
+        service: Service,
+        stops: Callable[[Pipeline], list[int]],
+        reloads: Reloads,
+    ) -> None:
+        self._service = service
+        self._stops = stops
+        self._reloads = reloads
+        self._open(settings)
+        self.stop = stops(self.pipeline)
 
-    def __init__(self, settings: Settings, pipeline: Pipeline, control: Control) -> None:
-        self._settings = settings
-        self._pipeline = pipeline
-        self._control = control
-        self._told: object = None
-        self._not_before = 0.0
-        self._due: float | None = None
+    def start(self) -> None:
+        """Watch the roots."""
+        self.pipeline.start(lambda: self.stop)
 
-    def next_due(self, now: float) -> float | None:
-        """Return when it is to be renewed, None while it tells how things are."""
-        if self._pipeline.changes == self._told:
-            self._due = None
-        elif self._due is None:
-            self._due = max(self._not_before, now + _LASTS)
-        return self._due
+    def close(self) -> None:
+        """Stop everything."""
+        self.pipeline.close()
 
-    def renew(self, now: float) -> str:
-        """Write the file, and return the status as one line."""
-        self._told, self._due = self._pipeline.changes, None
-        self._not_before = now + STATUS_EVERY
-        return _words(_write_status(self._settings, self._control))
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody wants it to stop, or to go by another configuration."""
+        return bool(self.stop) or self._reloads.wished
+
+    def say_so(self) -> str:
+        """Log that all goes by this configuration, and return the status as one line."""
+        roots = ", ".join(str(root.path) for root in self.settings.roots)
+        words = self.report.renew(time.monotonic())
+        log.info("Watching %s.", roots)
+        gc.unfreeze()  # what an earlier pipeline left is garbage now
+        gc.collect()
+        gc.freeze()  # what was read of the journal stays: collections need not look at it
+        return words
+
+    def reload(self, api: ApiServer) -> None:
+        """Go by the configuration as it is now; if that cannot be, by the former one."""
+        wishes = self._reloads.granted()
+        try:
+            changed = self._take_up(api)
+        except FacewatchError as error:
+            log.error("The former configuration stays. %s", error)  # noqa: TRY400 -- it says all
+            for wish in wishes:
+                wish.set_exception(error)
+        else:
+            log.info("The configuration was read again; changed: %s.", ", ".join(changed) or "-")
+            for wish in wishes:
+                wish.set_result(changed)
+
+    def _take_up(self, api: ApiServer) -> list[str]:
+        wanted = self._reloads.load()
+        if not (changed := changes(self.settings, wanted)):
+            self.pipeline.scan()
+            return []
+        check_seen(self.settings, wanted)
+        checked.clusterer(wanted.recluster.clusterer, wanted.recluster.options)
+        former = self.settings
+        try:
+            self._change_to(wanted)
+        except FacewatchError:
+            self._change_to(former)
+            raise
+        finally:
+            api.turn_to(self.control)
+        return changed
+
+    def _change_to(self, settings: Settings) -> None:
+        self.pipeline.close()
+        self._open(settings)
+        former, self.stop = self.stop, self._stops(self.pipeline)
+        self.stop += former
+        self.start()
+
+    def _open(self, settings: Settings) -> None:
+        self.settings = settings
+        self.pipeline = Pipeline(settings, SystemClock(), self._service.watchdog)
+        self.control = Control(settings, self.pipeline, self._reloads)
+        self.report = Report(settings, self.pipeline, self.control)
 
 
-def _loop(pipeline: Pipeline, report: Report, service: Service, stop: list[int]) -> None:
+def _loop(running: _Running, service: Service) -> None:
+    pipeline, report = running.pipeline, running.report
     watchdog_due = time.monotonic() if service.watchdog_seconds else None
     rested = False
-    while not stop:
+    while not running.wanted:
         pipeline.step()
         now = time.monotonic()
         if service.watchdog_seconds and watchdog_due is not None and now >= watchdog_due:
@@ -176,37 +235,28 @@ def leave(code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _stop_on_signals(pipeline: Pipeline) -> list[int]:
-    """Return a list that gets the number of the first signal that asks us to stop."""
+def _heed_signals(pipeline: Pipeline, reloads: Reloads) -> list[int]:
+    """Return a list that gets the number of each signal that asks us to stop.
+
+    SIGHUP asks, as ever, that the configuration be read again.
+    """
     received: list[int] = []
 
     def note(number: int, _frame: object) -> None:
         received.append(number)
-        pipeline.wake()
 
+    def renew(_number: int, _frame: object) -> None:
+        reloads.wish()
+
+    # Of two signals at once the system may give both to other threads; then nothing but this wakes
+    # the main thread, which alone runs the handlers.
+    former = signal.set_wakeup_fd(pipeline.waker(), warn_on_full_buffer=False)
+    if former != -1:
+        os.close(former)
     signal.signal(signal.SIGTERM, note)
     signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGHUP, renew)
     return received
-
-
-def _write_status(settings: Settings, control: Control) -> dict[str, Any]:
-    """Write ``status.json``, as a whole or not at all, and return the status."""
-    status = control.status()
-    public = {key: value for key, value in status.items() if key not in _PRIVATE}
-    fresh = settings.state / "status.json.new"
-    try:
-        fresh.touch(0o600)
-        fresh.write_text(json.dumps(public), encoding="ascii")
-        fresh.replace(settings.state / "status.json")
-    except OSError as error:  # a full disk, say: the store's own error tells more
-        log.warning("The status cannot be written: %s", error)
-    return status
-
-
-def _words(status: dict[str, Any]) -> str:
-    left = status["files"]["pending"]
-    todo = f", {left} photos to read" if left else ""
-    return f"{status['state']}: {status['photos']} photos, {status['people']} people{todo}"
 
 
 def _absolute(path: str | None) -> str | None:

@@ -7,7 +7,7 @@ Paths are ``bytes``: any byte string is a legal file name.  Boxes are in pixels 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -166,12 +166,52 @@ class File:
     digest: bytes
 
 
+class Way(StrEnum):
+    """How a photo is shown in the output tree.
+
+    EITHER is a reflink where the disk can, else a copy.
+    """
+
+    SYMLINK = "symlink"
+    REFLINK = "reflink"
+    COPY = "copy"
+    EITHER = "reflink or copy"
+    HARDLINK = "hardlink"
+
+
+class Stamp(NamedTuple):
+    """What the disk says of a file of ours; whoever writes to the file changes ``ctime_ns``."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A photo's own file in the output tree, that we made in the given way (not SYMLINK).
+
+    ``photo`` is the hash of the picture; ``source`` is the photo, which had that size and time
+    then.  ``stamp`` is what the file was known by when we had made it, None until then, and
+    ``digest`` SHA-256 of its bytes, None where none were read for it.
+    """
+
+    way: Way
+    photo: bytes
+    source: bytes
+    size: int
+    mtime_ns: int
+    stamp: Stamp | None = field(default=None, compare=False)
+    digest: bytes | None = field(default=None, compare=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Folder:
     """A folder that we made in the output tree."""
 
 
-Entry = Link | File | Folder
+Entry = Link | Copy | File | Folder
 
 
 class EngineId(NamedTuple):

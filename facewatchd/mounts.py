@@ -28,6 +28,9 @@ _LOCAL = re.compile(
     r"|tmpfs|ramfs|rootfs|devtmpfs|overlay|overlayfs|aufs|ecryptfs|shiftfs"
 )
 
+_HOMES = {b"/home", b"/root", b"/run/user"}
+_TEMPORARY = {b"/tmp", b"/var/tmp"}
+
 
 class Mount(NamedTuple):
     """One line of the kernel's list.
@@ -83,6 +86,16 @@ class Mounts:
         """
         line = self._reached(path)
         return line.mount if line else Mount(b"/", b"", "", b"/", None)
+
+    def hides(self, path: bytes) -> bool:
+        """Whether a unit of systemd has put something of its own over ``path``.
+
+        That is what ``ProtectHome=`` and ``PrivateTmp=`` do, see systemd.exec(5).
+        """
+        over = self.holding(path)
+        if over.place in _HOMES:
+            return over.kind == "tmpfs"  # an empty one, or a closed folder of systemd's in /run
+        return over.place in _TEMPORARY and b"/systemd-private-" in over.inside
 
     def below(self, path: bytes) -> list[Mount]:
         """Return what can be reached strictly below ``path``, in the order of the places.

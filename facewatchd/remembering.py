@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +31,21 @@ _VERSION = 1
 # 2^64 over the golden ratio: odd multiples of it mix bits (Knuth, TAOCP 3, 6.4).
 _MIXING = 0x9E3779B97F4A7C15
 _BLOCK = 8192
+_ARRAYS = (
+    *("faces", "prints", "counts", "few", "component", "groups"),
+    *("near", "heights", "bound", "limit"),
+)
+# What reading a damaged archive can raise; RuntimeError where it says that it is encrypted.
+_DAMAGED = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+)
 
 log = logging.getLogger(__name__)
 
@@ -61,10 +78,10 @@ class Memory:
             with self.path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 if str(file["key"]) != self._key:
                     return None
-                kept = {name: file[name] for name in file.files}
+                kept = {name: file[name] for name in _ARRAYS}
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except _DAMAGED as error:
             log.info("What was known of clusters cannot be read, and is found out anew: %s", error)
             return None
         was = _which(kept["faces"], kept["prints"], faces, _prints(encodings))
@@ -100,7 +117,8 @@ class Memory:
             fresh.replace(self.path)
         except OSError as error:
             log.info("What is known of clusters cannot be kept: %s", error)
-            self.forget()
+            with contextlib.suppress(OSError):
+                self.forget()
 
     def forget(self) -> None:
         """Delete what is kept."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _STDERR = 2
 _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))  # as in syslog(3)
 _DEBUG = 7
+_LONGEST_START = 15 * 60.0  # seconds, as TimeoutStartSec= of the unit
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +40,20 @@ class Service:
 
     def ready(self, text: str) -> None:
         """Say that the start is complete, and show ``text`` from that moment on."""
-        self._say(f"READY=1\n{_status(text)}")
+        usual = 2 * (self.watchdog_seconds or 0)
+        self._say(f"READY=1\n{_status(text)}" + self._watchdog_of(usual))
 
     def status(self, text: str) -> None:
         """Show ``text`` in ``systemctl status``."""
         self._say(_status(text))
+
+    def reloading(self) -> None:
+        """Say that the configuration is read again; `ready` says the end of it.
+
+        The watchdog waits for as long as a start may take, because it is one.
+        """
+        words = f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}"
+        self._say(words + self._watchdog_of(_LONGEST_START))
 
     def stopping(self) -> None:
         """Say that we are about to end."""
@@ -51,6 +62,10 @@ class Service:
     def watchdog(self) -> None:
         """Say that we are alive."""
         self._say("WATCHDOG=1")
+
+    def _watchdog_of(self, seconds: float) -> str:
+        """Return the line that sets the watchdog's time, see sd_notify(3), where there is one."""
+        return f"\nWATCHDOG_USEC={seconds * 1e6:.0f}" if self.watchdog_seconds else ""
 
     def _say(self, message: str) -> None:
         if self._notify is None:

@@ -93,7 +93,7 @@ def chance(distance: Numbers, room: Numbers, faces: Numbers, scale: Scale) -> Nu
     are known better.
 
     The coefficients are those of a logistic regression on half of the people of LFW, clustered by
-    the default engine and recipe; ``python -m bench.suggest --fit`` prints them.  More room than
+    the default engine and clusterer; ``python -m bench.suggest --fit`` prints them.  More room than
     there was then counts as that much.  Which terms there are was chosen on all people.
     """
     floor = scale.distance_at(scale.floor)

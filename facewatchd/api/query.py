@@ -64,6 +64,13 @@ class Control(Protocol):
         """
         ...
 
+    def reload(self) -> list[str]:
+        """Read the configuration again, and return the settings that have changed.
+
+        Returns when all goes by them; when it raises, all goes by the former ones.
+        """
+        ...
+
     def recluster(self, *, dry: bool) -> None:
         """Ask for a re-clustering, whose plan waits in any case if it is ``dry``."""
         ...

@@ -77,6 +77,8 @@ ROUTES = (
              lambda control, query: control.why(query.path()), {"path": TEXT}),
     ApiRoute("POST", "/v1/scan", "Walk over every root now, or accept what one has lost", shape(),
              _scan, {"accept": {"type": "string", "default": ""}}),
+    ApiRoute("POST", "/v1/reload", "Read the configuration again, and go by it",
+             shape(changed=list_of(TEXT)), lambda control, _: {"changed": control.reload()}, {}),
     *PLANNING_ROUTES,
     ApiRoute("POST", "/v1/engine/estimate", "Measure what another engine would take", shape(),
              _estimate, {"engine": TEXT}),

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
 
 HEADER = "Facewatchd-Api"
 _LONGEST_SOCKET_PATH = 107  # sun_path of unix(7), less its final NUL
@@ -145,9 +146,11 @@ class ApiServer:
 
     def __init__(self, control: Control, socket_path: Path) -> None:
         self._path = socket_path
+        self._app = app(control)
         self._server = _Server(
             uvicorn.Config(
-                app(control),
+                self._asgi,
+                interface="asgi3",
                 loop="asyncio",
                 http="h11",
                 h11_max_incomplete_event_size=_LONGEST_REQUEST,
@@ -179,6 +182,10 @@ class ApiServer:
                 f"The API at {self._path} did not start.", "The daemon's log says why."
             )
 
+    def turn_to(self, control: Control) -> None:
+        """Have ``control`` answer all further requests; those under way stay where they are."""
+        self._app = app(control)
+
     def stop(self) -> None:
         """Finish the answers under way, end the thread and remove the socket file.
 
@@ -190,6 +197,9 @@ class ApiServer:
         self._thread.join(_GRACE + _LEAVES_WITHIN)
         self._thread = None
         self._path.unlink(missing_ok=True)
+
+    async def _asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
 
     def _serve(self, listener: socket.socket) -> None:
         try:

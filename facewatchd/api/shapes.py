@@ -119,7 +119,15 @@ STATUS = shape(
     rate=maybe(NUMBER),
     seconds_left=maybe(NUMBER),
     workers=INT,
-    output=shape(path=TEXT, links=INT, conflicts=list_of(TEXT), error=maybe(TEXT)),
+    output=shape(
+        path=TEXT,
+        links=INT,
+        conflicts=list_of(TEXT),
+        error=maybe(TEXT),
+        style=maybe(shape(way=TEXT, reason=TEXT)),
+        copying=maybe(shape(files=INT, bytes=INT)),
+        waiting=INT,
+    ),
     first=maybe(
         shape(people=list_of(shape(person=TEXT, folder=maybe(TEXT), faces=INT)), share=NUMBER)
     ),

@@ -19,6 +19,7 @@ from facewatchd.batch.findings import tell
 from facewatchd.batch.models import models
 from facewatchd.batch.report import report
 from facewatchd.batch.restore import restore
+from facewatchd.batch.unit import unit
 from facewatchd.client import Client
 from facewatchd.doctor import examination
 from facewatchd.doctor.finding import Finding
@@ -63,6 +64,7 @@ main.add_command(restore)
 main.add_command(cluster)
 main.add_command(presets)
 main.add_command(report)
+main.add_command(unit)
 
 
 @main.command()

@@ -13,6 +13,7 @@ import os
 import shutil
 import stat
 from contextlib import contextmanager
+from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from facewatchd.errors import FacewatchError
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OWN = ".facewatchd"
-_MANIFEST = "written.json"
+_LOCK = "lock"
+# It shows who is in whose photos: the umask decides on the group, and nobody else reads it.
+_FOLDER = 0o770
 _NAMED = 3  # files of others that an error names
 _TICK = 2  # seconds: FAT keeps times no finer
 
@@ -35,12 +38,16 @@ class Made(NamedTuple):
 
 
 class Place:
-    """The folder ``output``, whose hidden folder ``own`` holds the manifest."""
+    """The folder ``output`` of ``command``, whose hidden folder ``own`` holds the manifest.
 
-    def __init__(self, output: Path) -> None:
+    Each command has a manifest of another name, so that none replaces what another one made.
+    """
+
+    def __init__(self, output: Path, command: str) -> None:
         self.output = output
         self.own = output / OWN
-        self._manifest = self.own / _MANIFEST
+        self._manifest = self.own / f"{command}.json"
+        self._fresh = self.own / f"{command}.new"
         self._aside = self.own / "new"
 
     @contextmanager
@@ -51,10 +58,11 @@ class Place:
         """
         with self._told():
             there = sorted(os.listdir(self.output)) if self.output.exists() else []
-            if there and not self._manifest.is_file():
+            if there and not self._manifest.is_file() and not self._is_begun(there):
                 raise self._foreign(there)
-            self.own.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = os.open(self.own / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self.output.mkdir(mode=_FOLDER, parents=True, exist_ok=True)
+            self.own.mkdir(mode=0o700, exist_ok=True)
+            lock = os.open(self.own / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self._lock(lock)
             with self._told():
@@ -63,6 +71,10 @@ class Place:
             yield
         finally:
             os.close(lock)
+
+    def _is_begun(self, there: list[str]) -> bool:
+        """Whether a run made no more than this: it was stopped, or its disk was full."""
+        return there == [OWN] and {*os.listdir(self.own)} <= {_LOCK, self._fresh.name}
 
     def _lock(self, lock: int) -> None:
         try:
@@ -90,7 +102,7 @@ class Place:
         ours = {
             path: there
             for path, made in before.items()
-            if (there := _look_or_none(self.output / path)) in made
+            if not self._leads_away(path) and (there := _look_or_none(self.output / path)) in made
         }
         self._refuse_others(fresh, ours)
         both = [*ours.items(), *fresh.items()]
@@ -99,11 +111,16 @@ class Place:
             _remove(self.output / path, made)
         for path, made in sorted(fresh.items()):
             if made.kind == "folder":
-                (self.output / path).mkdir(exist_ok=True)
+                (self.output / path).mkdir(mode=_FOLDER, exist_ok=True)
             else:
                 os.rename(self._aside / path, self.output / path)
         self._write(fresh.items())
         shutil.rmtree(self._aside)
+
+    def _leads_away(self, path: str) -> bool:
+        """Whether somebody put a link in the place of a folder: what is there lies elsewhere."""
+        above = PurePath(path).parents[:-1]
+        return any((self.output / folder).is_symlink() for folder in above)
 
     def _refuse_others(self, fresh: Mapping[str, Made], ours: Mapping[str, Made]) -> None:
         def is_in_the_way(path: str) -> bool:
@@ -137,12 +154,11 @@ class Place:
         return made
 
     def _write(self, made: Iterable[tuple[str, Made]]) -> None:
-        fresh = self._manifest.with_suffix(".new")
-        with fresh.open("w", encoding="ascii") as file:
+        with self._fresh.open("w", encoding="ascii") as file:
             json.dump([(path, *each) for path, each in made], file)
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(self._manifest)
+        self._fresh.replace(self._manifest)
 
     @contextmanager
     def _told(self) -> Iterator[None]:

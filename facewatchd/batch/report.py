@@ -79,7 +79,7 @@ class Summary:
 
 def _run(wish: Wish, teller: Teller) -> Summary:
     chosen, missing = _chosen(wish)
-    place = Place(Path(wish.folder).resolve())
+    place = Place(Path(wish.folder).resolve(), "report")
     with place.claimed():
         library = material(Client(Path(wish.socket)).report(wish.people))
         told = teller.stage("writing")

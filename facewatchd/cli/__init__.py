@@ -28,8 +28,10 @@ from facewatchd.cli.people import people
 from facewatchd.cli.photos import photos
 from facewatchd.cli.place import where
 from facewatchd.cli.plan import plan
+from facewatchd.cli.reload import reload
 from facewatchd.cli.report import report
 from facewatchd.cli.suggestions import suggestions
+from facewatchd.cli.unit import unit
 from facewatchd.cli.wishes import recluster, retry, scan
 
 _path = click.Path(path_type=Path)
@@ -65,6 +67,7 @@ for _command in (
     undo,
     ignore,
     forget,
+    reload,
     scan,
     retry,
     recluster,
@@ -76,6 +79,7 @@ for _command in (
     cluster,
     demo,
     doctor,
+    unit,
     bench,
     bugreport,
     completion,

@@ -21,11 +21,11 @@ class Where:
     socket: Path
     states: tuple[Path, ...]
 
-    def client(self) -> Client:
-        """Return a client of the daemon."""
+    def client(self, seconds: float = 30.0) -> Client:
+        """Return a client of the daemon that waits so long for each answer."""
         from facewatchd.client import Client  # noqa: PLC0415 -- --help needs no HTTP
 
-        return Client(self.socket)
+        return Client(self.socket, seconds)
 
     def last_status(self) -> dict[str, Any] | None:
         """Return the newest status that a daemon left behind."""

@@ -91,7 +91,8 @@ class ChineseWhispers:
         if self.distance is None:
             encodings, distance = units(encodings).astype(np.float32), _OF_MERGE * merge
         else:
-            encodings, distance = np.ascontiguousarray(encodings), float(self.distance)
+            distance = float(self.distance)
+        encodings = np.ascontiguousarray(encodings)
         cores = len(os.sched_getaffinity(0))
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(cores) as threads:
             near = Neighbours(encodings, distance, threads)

@@ -45,9 +45,9 @@ def constrained(
 
     ``encodings`` is float32 (N, D), ``photos`` (N,) the photo of each face; ``settled`` (N,) the
     number, from 0, of the person in whom a face is settled, -1 for none; ``refused`` are (face,
-    person) that the user said are not each other.  ``merge`` is the distance (L2) up to which
-    groups are joined.  The result is numbered from 0 without gaps, -1 is none; a face that is left
-    alone of a broken cluster is in none.  Without a broken cluster it is ``labels``.
+    person) that the user said are not each other.  ``merge`` is the distance of directions up to
+    which groups are joined.  The result is numbered from 0 without gaps, -1 is none; a face that is
+    left alone of a broken cluster is in none.  Without a broken cluster it is ``labels``.
 
     Of a broken cluster with more than 2048 other faces these are first joined in blocks of so
     many, in their order, up to 3/4 of ``merge``; so time grows with the square of a block and of

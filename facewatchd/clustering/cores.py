@@ -38,8 +38,9 @@ class Cores:
 
     ``counts`` int64 (N,) is how many faces are within ``eps`` (L2) of each, itself included.
     ``component`` int64 (N,) is the lowest core that a core is connected with, -1 for a face that is
-    no core.  ``near`` int64 (N, min_samples - 2, at least 0) are all others within ``eps`` of a
-    face that is no core, ascending, then -1; a core has only -1.
+    no core.  ``near`` int64 (N, k) are all others within ``eps`` of a face that is no core,
+    ascending, then -1; a core has only -1.  k is min_samples - 2, but at least 0 and at most N, so
+    memory grows with N times min_samples.
     """
 
     eps: float
@@ -60,7 +61,7 @@ class Cores:
         if not eps > 0 or min_samples < 1:
             raise ValueError(f"eps must be above 0 and min_samples 1, not {eps} and {min_samples}")
         none = np.empty(0, dtype=np.int64)
-        nobody = cls(eps, min_samples, none, none.reshape(0, max(min_samples - 2, 0)), none)
+        nobody = cls(eps, min_samples, none, none.reshape(0, 0), none)
         return nobody.after(encodings, np.full(len(encodings), -1), progress)
 
     def after(
@@ -139,8 +140,9 @@ class Cores:
         held, others = stay[core & ~again[stay]], stay[~core]
         kept = np.ones(size, dtype=np.int64)
         kept[now[held]] = counts[held]
-        near = np.full((size, self.min_samples - 1), -1)
-        lists = _ascending(now[self.near[others]], size)
+        # Nobody has more others beside it than there are.
+        near = np.full((size, min(self.min_samples - 1, size)), -1)
+        lists = _ascending(now[self.near[others]], size)[:, : near.shape[1]]
         near[now[others], : lists.shape[1]] = lists
         kept[now[others]] += np.count_nonzero(lists >= 0, axis=1)
         above = np.arange(size)

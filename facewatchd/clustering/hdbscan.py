@@ -65,6 +65,7 @@ class Hdbscan:
         check(encodings, photos)
         progress(0.0)
         if len(encodings) < max(self.min_cluster_size, self.min_samples or 0):
+            progress(1.0)
             return np.full(len(encodings), -1, dtype=np.int64)
         # The daemon imports this module, and leaves scikit-learn to the process that clusters.
         from sklearn.cluster import HDBSCAN  # noqa: PLC0415

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from facewatchd.doctor.finding import FolderSeen
     from facewatchd.mounts import Mounts
 
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 _MB = 1e6
 _LONGEST_SOCKET_PATH = 107  # sun_path of unix(7), less its final NUL
 _PLAIN = frozenset(string.ascii_letters + string.digits + "/._- ")
@@ -37,7 +38,7 @@ class RootChecked(NamedTuple):
 def root(configured: Root, settings: Settings, mounts: Mounts, patience: float) -> RootChecked:
     """Look at one root from a process of its own."""
     about = f"Root {configured.path}"
-    own = (bytes(settings.output), bytes(settings.state))
+    own = (bytes(settings.output.path), bytes(settings.state))
     path = bytes(configured.path)
     try:
         seen = probe.ask(probe.root, path, configured.ignore, own, patience=patience)
@@ -62,16 +63,19 @@ def root(configured: Root, settings: Settings, mounts: Mounts, patience: float) 
 
 def output(settings: Settings, patience: float) -> Finding:
     """Look whether the tree of links can be made and written."""
-    about = f"Output {settings.output}"
+    about = f"Output {settings.output.path}"
     try:
-        seen = probe.ask(probe.folder, bytes(settings.output), links=True, patience=patience)
+        seen = probe.ask(probe.folder, bytes(settings.output.path), links=True, patience=patience)
     except probe.ProbeError as error:
         return Finding(about, f"a process that looks at it {error}", "Name another one (output).")
-    if (wrong := _unusable(about, settings.output, seen)) is not None:
+    if (wrong := _unusable(about, settings.output.path, seen)) is not None:
         return wrong
-    if seen.trouble is not None:
-        return Finding(about, *_no_link(settings.output, seen.trouble))
-    return Finding(about, _usable(settings.output, seen))
+    usable = _usable(settings.output.path, seen)
+    if seen.trouble is None:
+        return Finding(about, usable)
+    if settings.output.link == "symlink" or seen.trouble.errno in _FULL:
+        return Finding(about, *_no_link(settings.output.path, seen.trouble))
+    return Finding(about, f"{usable}; without symbolic links ({seen.trouble.strerror})")
 
 
 def state(settings: Settings, mounts: Mounts, patience: float) -> list[Finding]:
@@ -145,10 +149,10 @@ def _not_listed(path: bytes, error: OSError) -> tuple[str, str]:
 
 def _no_link(output: Path, error: OSError) -> tuple[str, str]:
     """Say why no symlink could be made in the output, and what to type."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    if error.errno in _FULL:
         return f"no link fits into it: {error.strerror}", f"df -hi {_typed(bytes(output))}"
     words = f"its file system holds no symbolic links: {error.strerror}"
-    return words, "Name a folder on a Linux file system (output)."
+    return words, "Let output.link be auto, or name a folder on a Linux file system (output.path)."
 
 
 def _unusable(about: str, path: Path, seen: FolderSeen) -> Finding | None:

@@ -8,7 +8,15 @@ The way to use them::
 """
 
 from facewatchd.organise.apply import Conflict, Manifest, apply, reconcile
-from facewatchd.organise.plan import COVER, Cover, Operation, Photo, WantedFolder, plan
+from facewatchd.organise.plan import (
+    COVER,
+    Cover,
+    Operation,
+    Photo,
+    PutCopy,
+    WantedFolder,
+    plan,
+)
 from facewatchd.organise.record import Record
 
 __all__ = [
@@ -18,6 +26,7 @@ __all__ = [
     "Manifest",
     "Operation",
     "Photo",
+    "PutCopy",
     "Record",
     "WantedFolder",
     "apply",

@@ -10,13 +10,18 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from facewatchd.model import Entry, Folder, Link
+from facewatchd.model import Copy, Entry, Folder, Link
+from facewatchd.organise.copying import PhotoAwayError
+from facewatchd.organise.manner import PLAIN, Manner
 from facewatchd.organise.names import temporary
 from facewatchd.organise.plan import (
     MakeFolder,
+    PutCopy,
     PutCover,
     PutLink,
     Remove,
@@ -55,19 +60,25 @@ class Manifest(Protocol):
 
 
 class Conflict(NamedTuple):
-    """Something in the output tree that we did not make, or that was changed: left as it is."""
+    """Something in the output tree that we did not make, or that was changed: left as it is.
+
+    With ``waits`` it is a photo that could not be copied, and may be later: ``found`` says why.
+    """
 
     path: bytes
     found: str
+    waits: bool = False
 
 
-def apply(operations: Iterable[Operation], output: bytes, manifest: Manifest) -> list[Conflict]:
+def apply(
+    operations: Iterable[Operation], output: bytes, manifest: Manifest, manner: Manner = PLAIN
+) -> list[Conflict]:
     """Do ``operations`` in the folder ``output`` (absolute, resolved), which is made if missing.
 
     Returns what was in the way.  Raises OutputError when the disk refuses; what was done until
     then is in the manifest, and a new plan continues there.
     """
-    with output_errors(output), open_output(output) as tree:
+    with output_errors(output), open_output(output, manner) as tree:
         hand = _Hand(tree, manifest)
         for chunk in _chunks(operations):
             for operation in chunk:
@@ -81,17 +92,19 @@ def apply(operations: Iterable[Operation], output: bytes, manifest: Manifest) ->
         return hand.conflicts()
 
 
-def reconcile(output: bytes, manifest: Manifest) -> list[Conflict]:
+def reconcile(output: bytes, manifest: Manifest, manner: Manner = PLAIN) -> list[Conflict]:
     """Put the manifest right after a kill, or after somebody worked in the output tree.
 
     What is gone is forgotten, so that the next plan makes it anew.  What was changed is forgotten
-    too, is left alone from then on, and is returned.  Raises OutputError.
+    too, is left alone from then on, and is returned.  What is ours gets the group and mode of
+    ``manner``.  Raises OutputError.
     """
     entries = manifest.entries()
     conflicts = []
-    with output_errors(output), open_output(output) as tree:
+    with output_errors(output), open_output(output, manner) as tree:
+        tree.set_right(b"", Folder())
         for path, entry in sorted(entries.items()):
-            state = tree.state(path, entry)
+            state = tree.state(path, entry, at_a_glance=True)
             landed = entries.get(temporary(path)) if state is State.FOREIGN else None
             if landed is not None and tree.state(path, landed) is State.OURS:
                 manifest.record(path, landed)  # killed between the rename and its record
@@ -100,8 +113,18 @@ def reconcile(output: bytes, manifest: Manifest) -> list[Conflict]:
                 manifest.forget(path)
             elif state is State.MISSING:
                 manifest.forget(path)
+            else:
+                _keep(tree, manifest, path, entry)
     manifest.commit()
     return conflicts
+
+
+def _keep(tree: Tree, manifest: Manifest, path: bytes, entry: Entry) -> None:
+    """Give what is ours its rights; a copy that was known by its bytes is known by its stamp."""
+    tree.set_right(path, entry)
+    known = tree.stamped(path, entry)
+    if isinstance(entry, Copy) and isinstance(known, Copy) and known.stamp != entry.stamp:
+        manifest.record(path, known)
 
 
 class _Hand:
@@ -111,9 +134,13 @@ class _Hand:
         self._tree = tree
         self._manifest = manifest
         self._conflicts: dict[bytes, str] = {}
+        self._waiting: dict[bytes, str] = {}
 
     def conflicts(self) -> list[Conflict]:
-        return [Conflict(path, found) for path, found in self._conflicts.items()]
+        return [
+            *(Conflict(path, found) for path, found in self._conflicts.items()),
+            *(Conflict(path, why, waits=True) for path, why in self._waiting.items()),
+        ]
 
     def announce(self, operation: Operation) -> None:
         """Record what ``operation`` is going to make."""
@@ -126,7 +153,7 @@ class _Hand:
                     self._manifest.record(os.path.join(new, name), entry)
             case PutLink(path, new, None):
                 self._manifest.record(path, new)
-            case PutLink(path, new) | PutCover(path, new):
+            case PutLink(path, new) | PutCopy(path, new) | PutCover(path, new):
                 self._manifest.record(temporary(path), new)
                 if operation.old is None:
                     self._manifest.record(path, new)
@@ -148,7 +175,7 @@ class _Hand:
                 self._make_folder(path)
             case RenameFolder():
                 self._rename_folder(operation)
-            case PutLink(path) | PutCover(path):
+            case PutLink(path) | PutCopy(path) | PutCover(path):
                 self._put_unless_in_the_way(path, operation)
             case Remove(path, old):
                 self._remove(path, old)
@@ -179,13 +206,14 @@ class _Hand:
 
     def _move_links(self, operation: RenameFolder) -> None:
         """The new name is that of a folder of somebody else's: use it, and empty ours."""
-        moved = [(name, each) for name, each in operation.entries.items() if isinstance(each, Link)]
-        for name, link in moved:
-            path = os.path.join(operation.new, name)
-            self._manifest.record(path, link)
-            self._put_unless_in_the_way(path, PutLink(path, link, None))
         for name, entry in operation.entries.items():
-            self._remove(os.path.join(operation.path, name), entry)
+            again = _anew(os.path.join(operation.new, name), entry)
+            if again is not None:
+                self.announce(again)
+                self._do(again)
+        for name, entry in reversed(list(operation.entries.items())):
+            path = os.path.join(operation.path, name)
+            self._remove_folder(path) if isinstance(entry, Folder) else self._remove(path, entry)
         self._remove_folder(operation.path)
 
     def _forget_folder(self, path: bytes, names: Iterable[bytes]) -> None:
@@ -193,9 +221,13 @@ class _Hand:
             self._manifest.forget(os.path.join(path, name))
         self._manifest.forget(path)
 
-    def _put_unless_in_the_way(self, path: bytes, operation: PutLink | PutCover) -> None:
+    def _put_unless_in_the_way(self, path: bytes, operation: PutLink | PutCopy | PutCover) -> None:
         try:
             self._put(operation)
+        except PhotoAwayError as error:
+            self._waiting[path] = str(error)
+            self._take_back(operation)
+            self._clear_away(temporary(path))
         except FileExistsError:
             if self._tree.state(path, operation.old) is State.FOREIGN:
                 self._leave_alone(path)
@@ -212,7 +244,7 @@ class _Hand:
             return
         self._manifest.forget(temporary(path))
 
-    def _put(self, operation: PutLink | PutCover) -> None:
+    def _put(self, operation: PutLink | PutCopy | PutCover) -> None:
         match operation:
             case PutLink(path, new, None):
                 self._tree.make_link(path, new.target)
@@ -220,6 +252,14 @@ class _Hand:
                 self._refuse_foreign(path, old)
                 self._tree.make_link(temporary(path), new.target)
                 self._replace(path, new)
+            case PutCopy(path, new, old):
+                self._refuse_foreign(path, old)
+                if self._tree.is_linked(path, new):
+                    self._manifest.record(path, self._tree.stamped(path, new))
+                elif isinstance(old, Copy) and _is_moved(old, new):
+                    self._manifest.record(path, replace(old, source=new.source))
+                else:
+                    self._replace(path, self._tree.make_copy(temporary(path), new))
             case PutCover(path, new, old, jpeg):
                 self._refuse_foreign(path, old)
                 self._tree.make_file(temporary(path), jpeg)
@@ -231,7 +271,7 @@ class _Hand:
 
     def _replace(self, path: bytes, new: Entry) -> None:
         self._tree.rename(temporary(path), path)
-        self._manifest.record(path, new)
+        self._manifest.record(path, self._tree.stamped(path, new))
         self._manifest.forget(temporary(path))
 
     def _remove(self, path: bytes, old: Entry) -> None:
@@ -255,6 +295,11 @@ class _Hand:
             self._leave_alone(path, "a folder that holds what is not ours")
         self._manifest.forget(path)
 
+    def _clear_away(self, path: bytes) -> None:
+        """Remove a temporary file that was begun."""
+        with suppress(FileNotFoundError):
+            self._tree.remove(path)
+
     def _leave_alone(self, path: bytes, found: str | None = None) -> None:
         """What is at ``path`` is not ours, or not any more."""
         self._conflicts[path] = found or self._tree.describe(path)
@@ -272,10 +317,32 @@ class _Hand:
     def _take_back(self, operation: Operation) -> None:
         """Forget what was announced.  Temporary names stay, for the next plan to clean up."""
         match operation:
-            case MakeFolder(path) | PutLink(path, _, None) | PutCover(path, _, None):
+            case (
+                MakeFolder(path)
+                | PutLink(path, _, None)
+                | PutCopy(path, _, None)
+                | PutCover(path, _, None)
+            ):
                 self._manifest.forget(path)
             case RenameFolder(_, new, entries):
                 self._forget_folder(new, entries)
+
+
+def _anew(path: bytes, entry: Entry) -> Operation | None:
+    """Return what makes ``entry`` at ``path``; a cover is cut again instead."""
+    match entry:
+        case Link():
+            return PutLink(path, entry, None)
+        case Copy():
+            return PutCopy(path, entry, None)
+        case Folder():
+            return MakeFolder(path)
+    return None
+
+
+def _is_moved(old: Copy, new: Copy) -> bool:
+    """Whether only the photo's place is another than when the copy ``old`` was made."""
+    return replace(old, source=new.source) == new
 
 
 def _chunks(operations: Iterable[Operation]) -> Iterator[list[Operation]]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from facewatchd.names import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 COVER = b"cover.jpg"
 
@@ -29,23 +29,36 @@ _TEMPORARY = re.compile(rb"\.[0-9a-f]{16}\.facewatchd-tmp", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A photo in a folder: the hash of its content, and where it lies (absolute, resolved)."""
+    """A photo in a folder: the hash of its content, and where it lies (absolute, resolved).
+
+    Also the size and time of that file, and when the photo was taken, in seconds since 1970: of
+    no use where photos are linked to under their own names.
+    """
 
     hash: bytes
     path: bytes
+    size: int = 0
+    mtime_ns: int = 0
+    captured: float = 0.0
 
 
-def link_names(photos: Iterable[Photo]) -> dict[bytes, bytes]:
+def _own_name(photo: Photo) -> bytes:
+    return os.path.basename(photo.path)
+
+
+def link_names(
+    photos: Iterable[Photo], named: Callable[[Photo], bytes] = _own_name
+) -> dict[bytes, bytes]:
     """Return the link name of each path; of a photo that is given twice only the first path.
 
-    A link has its photo's file name.  Where that is taken by another photo of the folder or by
-    us, or too long, all that share it get ``NAME~HASH.EXT`` with eight digits of the photo's hash,
-    and eight more for as long as that does not tell them apart.
+    A link is called as ``named`` says, by default as its photo's file.  Where that is taken by
+    another photo of the folder or by us, or too long, all that share it get ``NAME~HASH.EXT`` with
+    eight digits of the photo's hash, and eight more for as long as that does not tell them apart.
     """
     distinct = {photo.hash: photo for photo in sorted(photos, key=_by_path, reverse=True)}
     digits = dict.fromkeys(distinct.values(), 0)
     while True:
-        names = {photo: _name(photo, count) for photo, count in digits.items()}
+        names = {photo: _name(photo, named(photo), count) for photo, count in digits.items()}
         folded = {photo: fold(name) for photo, name in names.items()}
         uses = Counter(folded.values())
         unfit = [p for p in names if uses[folded[p]] > 1 or _is_unfit(names[p], folded[p])]
@@ -82,14 +95,17 @@ def _is_unfit(name: bytes, folded: str) -> bool:
     return folded == COVER.decode() or is_temporary(name) or len(name) > _LONGEST
 
 
-def _name(photo: Photo, digits: int) -> bytes:
-    name = os.path.basename(photo.path)
+def extension_of(name: bytes) -> bytes:
+    """Return the extension of a file name with its dot; of ``...jpg`` too, unlike os.path."""
+    _, dot, extension = name.rpartition(b".")
+    return dot + extension if dot and len(extension) < _LONGEST_EXTENSION else b""
+
+
+def _name(photo: Photo, name: bytes, digits: int) -> bytes:
     if not digits:
         return name
-    stem, dot, extension = name.rpartition(b".")  # of "...jpg" too, unlike os.path.splitext
-    extension = dot + extension
-    if not dot or len(extension) > _LONGEST_EXTENSION:
-        stem, extension = name, b""
+    extension = extension_of(name)
+    stem = name.removesuffix(extension)
     suffix = b"~" + photo.hash.hex()[:digits].encode() + extension
     return _shortened(stem, _LONGEST - len(suffix)) + suffix
 

@@ -11,8 +11,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from facewatchd.model import Entry, File, Folder, Link
-from facewatchd.organise.names import COVER, Photo, fold, is_temporary, link_names
+from facewatchd.model import Copy, Entry, File, Folder, Link
+from facewatchd.organise.names import COVER, Photo, fold, is_temporary
+from facewatchd.organise.style import LINKS, Style
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -23,6 +24,7 @@ __all__ = [
     "MakeFolder",
     "Operation",
     "Photo",
+    "PutCopy",
     "PutCover",
     "PutLink",
     "Remove",
@@ -43,7 +45,7 @@ class Cover:
 
 @dataclass(frozen=True, slots=True)
 class WantedFolder:
-    """A folder of the tree, by its path in OUTPUT; it holds photos or other folders, not both."""
+    """A folder of the tree, by its path in OUTPUT, with its photos in it or in folders in it."""
 
     path: bytes
     photos: Collection[Photo]
@@ -63,12 +65,21 @@ class PutLink:
 
     path: bytes
     new: Link
-    old: Link | None
+    old: Link | Copy | None
+
+
+@dataclass(frozen=True, slots=True)
+class PutCopy:
+    """Make a photo's own file, in place of ``old`` if there was one."""
+
+    path: bytes
+    new: Copy
+    old: Link | Copy | None
 
 
 @dataclass(frozen=True, slots=True)
 class PutCover:
-    """Write a cover, in place of ``old`` if there was one."""
+    """Write a cover or another file of ours, in place of ``old`` if there was one."""
 
     path: bytes
     new: File
@@ -81,7 +92,7 @@ class Remove:
     """Remove a link or file that we made."""
 
     path: bytes
-    old: Link | File
+    old: Link | Copy | File
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,35 +106,43 @@ class RemoveFolder:
 class RenameFolder:
     """Change the case of a folder's name, from ``path`` to ``new``.
 
-    A disk that ignores case has no place for both.  ``entries`` is what we made in it, by path in
-    it.
+    A disk that ignores case has no place for both.  ``entries`` is what we made in it, and deeper,
+    by path in it; folders stand before what is in them.
     """
 
     path: bytes
     new: bytes
-    entries: Mapping[bytes, Link | File]
+    entries: Mapping[bytes, Entry]
 
 
-Operation = MakeFolder | PutLink | PutCover | Remove | RemoveFolder | RenameFolder
+Operation = MakeFolder | PutLink | PutCopy | PutCover | Remove | RemoveFolder | RenameFolder
 
 
 def plan(
-    folders: Iterable[WantedFolder], output: bytes, manifest: Mapping[bytes, Entry]
+    folders: Iterable[WantedFolder],
+    output: bytes,
+    manifest: Mapping[bytes, Entry],
+    style: Style = LINKS,
+    markers: Mapping[bytes, bytes] | None = None,
 ) -> list[Operation]:
     """Return what turns the tree of ``manifest`` (path in OUTPUT -> what we made) into ``folders``.
 
-    ``output`` is OUTPUT's resolved absolute path.  Each folder is named once.  What is not in the
-    manifest was not made by us, and no operation removes or replaces it.
+    ``output`` is OUTPUT's resolved absolute path.  Each folder is named once.  ``markers`` are
+    files beside them, name -> content.  What is not in the manifest was not made by us, and no
+    operation removes or replaces it.
     """
     folders = list(folders)
-    wanted: dict[bytes, Entry] = {}
-    for folder in folders:
-        wanted.update(_parents(folder.path))
+    jpegs: dict[bytes, bytes] = dict(markers or {})
+    wanted: dict[bytes, Entry] = {name: _marker(content) for name, content in jpegs.items()}
+    shown = {folder.path: style.entries(folder.path, folder.photos, output) for folder in folders}
+    for path in {f.path for f in folders}.union(
+        os.path.dirname(p) for s in shown.values() for p in s
+    ):
+        wanted.update(_parents(path))
     renames = _renames(wanted, manifest)
     manifest = _after(renames, manifest)
-    jpegs: dict[bytes, bytes] = {}
     for folder in folders:
-        wanted.update(_links(folder, output))
+        wanted.update(shown[folder.path])
         wanted.update(_cover(folder, manifest))
         if folder.cover is not None and folder.cover.jpeg is not None:
             jpegs[_cover_path(folder)] = folder.cover.jpeg
@@ -136,7 +155,7 @@ def plan(
     removals = [
         _remove(path, old)
         for path, old in sorted(manifest.items())
-        if type(wanted.get(path)) is not type(old)
+        if not _takes_place(wanted.get(path), old)
     ]
     names = {fold(operation.path) for operation in puts}
     early = {r.path for r in removals if is_temporary(r.path) or fold(r.path) in names}
@@ -145,7 +164,7 @@ def plan(
         *(o for o in puts if isinstance(o, MakeFolder)),
         # A disk that ignores case has no place for IMG.jpg while img.jpg is there.
         *(o for o in removals if isinstance(o, Remove) and o.path in early),
-        *(o for o in puts if isinstance(o, PutLink)),
+        *(o for o in puts if isinstance(o, PutLink | PutCopy)),
         *(o for o in puts if isinstance(o, PutCover)),
         *(o for o in removals if isinstance(o, Remove) and o.path not in early),
         *(o for o in reversed(removals) if isinstance(o, RemoveFolder)),
@@ -155,19 +174,21 @@ def plan(
 def _renames(wanted: Collection[bytes], manifest: Mapping[bytes, Entry]) -> list[RenameFolder]:
     """Return the folders of which only the case changes; those in ``wanted`` are all wanted."""
     missing = {fold(path): path for path in wanted if path not in manifest}
-    changed = {
-        path: missing[fold(path)]
-        for path, entry in sorted(manifest.items())
-        if isinstance(entry, Folder) and path not in wanted and fold(path) in missing
-    }
+    changed: dict[bytes, bytes] = {}
+    for path, entry in sorted(manifest.items()):
+        goes_along = any(above in changed for above in _parents(os.path.dirname(path)))
+        if isinstance(entry, Folder) and path not in wanted and not goes_along:
+            new = missing.get(fold(path))
+            if new is not None and os.path.dirname(new) == os.path.dirname(path):
+                changed[path] = new
     return [
         RenameFolder(
             path,
             new,
             {
-                os.path.basename(inner): entry
-                for inner, entry in manifest.items()
-                if os.path.dirname(inner) == path and not isinstance(entry, Folder)
+                inner.removeprefix(path + b"/"): entry
+                for inner, entry in sorted(manifest.items())
+                if inner.startswith(path + b"/")
             },
         )
         for path, new in changed.items()
@@ -192,7 +213,9 @@ def _put(path: bytes, new: Entry, old: Entry | None, jpegs: Mapping[bytes, bytes
         case Folder():
             return MakeFolder(path)
         case Link():
-            return PutLink(path, new, old if isinstance(old, Link) else None)
+            return PutLink(path, new, old if isinstance(old, Link | Copy) else None)
+        case Copy():
+            return PutCopy(path, new, old if isinstance(old, Link | Copy) else None)
         case File():
             return PutCover(path, new, old if isinstance(old, File) else None, jpegs[path])
 
@@ -201,22 +224,21 @@ def _remove(path: bytes, old: Entry) -> Remove | RemoveFolder:
     return RemoveFolder(path) if isinstance(old, Folder) else Remove(path, old)
 
 
+def _takes_place(new: Entry | None, old: Entry) -> bool:
+    """Whether ``new`` is put in the place of ``old``, which then need not be removed."""
+    photo = (Link, Copy)
+    return type(new) is type(old) or (isinstance(new, photo) and isinstance(old, photo))
+
+
+def _marker(content: bytes) -> File:
+    digest = hashlib.sha256(content).digest()
+    return File(digest, digest)
+
+
 def _parents(path: bytes) -> dict[bytes, Entry]:
     """Return the folder ``path`` and all above it in OUTPUT."""
     parts = path.split(b"/")
     return {b"/".join(parts[:depth]): Folder() for depth in range(1, len(parts) + 1)}
-
-
-def _links(folder: WantedFolder, output: bytes) -> dict[bytes, Entry]:
-    here = os.path.join(output, folder.path)
-    ways: dict[bytes, bytes] = {}  # folder of photos -> how to get there from here
-    links: dict[bytes, Entry] = {}
-    for path, name in link_names(folder.photos).items():
-        place, photo = os.path.split(path)
-        if place not in ways:
-            ways[place] = os.path.relpath(place, here)
-        links[os.path.join(folder.path, name)] = Link(os.path.join(ways[place], photo))
-    return links
 
 
 def _cover(folder: WantedFolder, manifest: Mapping[bytes, Entry]) -> dict[bytes, Entry]:

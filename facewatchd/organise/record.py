@@ -2,7 +2,8 @@
 
 It is in a file of the hidden folder in OUTPUT: a line of JSON for each thing that was made, or
 removed, the last line about a path counts.  What it says is only believed where the disk shows the
-same: a link with that very target, a file with that very content.
+same: a link with that very target, a file with that very content, a copy that is its photo or that
+nobody wrote to.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from facewatchd.journal.place import ChangedError, Place, why
-from facewatchd.model import Entry, File, Folder, Link
+from facewatchd.model import Copy, Entry, File, Folder, Link, Stamp, Way
 from facewatchd.organise.tree import State, open_output, output_errors
 
 if TYPE_CHECKING:
@@ -110,12 +111,16 @@ def _lines(entries: Iterable[tuple[bytes, Entry | None]]) -> bytes:
     )
 
 
-def _fields(entry: Entry | None) -> dict[str, str]:
+def _fields(entry: Entry | None) -> dict[str, Any]:
     match entry:
         case Link(target):
             return {"link": os.fsdecode(target)}
         case File(key, digest):
             return {"file": key.hex(), "sha256": digest.hex()}
+        case Copy(way, photo, source, size, mtime_ns, stamp, digest):
+            about = {"photo": photo.hex(), "way": way, "size": size, "mtime_ns": mtime_ns}
+            known = {"stamp": stamp, "sha256": None if digest is None else digest.hex()}
+            return {"copy": os.fsdecode(source), **about, **known}
         case Folder():
             return {"folder": ""}
         case None:
@@ -145,6 +150,11 @@ def _entry(fields: dict[str, Any]) -> Entry | None:
             return Link(os.fsencode(target))
         case {"file": str(key), "sha256": str(digest)}:
             return File(bytes.fromhex(key), bytes.fromhex(digest))
+        case {"copy": str(source), "photo": str(photo), "size": int(size), "mtime_ns": int(mtime)}:
+            stamp = None if fields["stamp"] is None else Stamp(*map(int, fields["stamp"]))
+            read = None if fields["sha256"] is None else bytes.fromhex(fields["sha256"])
+            place, picture = os.fsencode(source), bytes.fromhex(photo)
+            return Copy(Way(fields["way"]), picture, place, size, mtime, stamp, read)
         case {"folder": _}:
             return Folder()
         case {"gone": _}:

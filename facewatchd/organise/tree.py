@@ -12,11 +12,14 @@ import hashlib
 import os
 import stat
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Self
 
 from facewatchd.errors import OutputError
-from facewatchd.model import Entry, File, Folder, Link
+from facewatchd.model import Copy, Entry, File, Folder, Link, Way
+from facewatchd.organise.copying import fill, is_hardlink, is_ours, open_source, stamp_of
+from facewatchd.organise.manner import PLAIN, Manner, RightsError
 from facewatchd.organise.names import is_temporary
 
 if TYPE_CHECKING:
@@ -32,8 +35,12 @@ _REMEDIES = {
     errno.EDQUOT: "Raise the quota of the user that facewatchd runs as, or make room.",
     errno.EROFS: "Mount its disk for writing; if it was, look into the kernel log for disk errors.",
     errno.EACCES: "Give the user that facewatchd runs as the right to write there.",
-    errno.EPERM: "Choose an output on a file system that can hold symbolic links"
-    " (FAT and exFAT cannot), and give facewatchd's user the right to write there.",
+    errno.EPERM: "Let output.link be auto or copy, or choose an output on a file system that takes"
+    " the links that are configured, and give facewatchd's user the right to write there.",
+    errno.EOPNOTSUPP: "Let output.link be auto, or choose an output on another file system.",
+    errno.ENOSYS: "Let output.link be auto, or choose an output on another file system.",
+    errno.EXDEV: "Hard links need photos and output on one file system, and below one mount of it:"
+    " let output.link be auto.",
     errno.ENOENT: "Create the folder that it lies in, or mount its disk.",
     errno.ENOTDIR: "Move what is there away, or name another folder as output.",
 }
@@ -50,8 +57,9 @@ class State(Enum):
 class Tree:
     """An open output folder.  Paths are relative to it; its methods raise OSError."""
 
-    def __init__(self, output: bytes) -> None:
+    def __init__(self, output: bytes, manner: Manner = PLAIN) -> None:
         """Open ``output``, an absolute path without links."""
+        self._manner = manner
         self._root = os.open(output, _OPEN_FOLDER)
         self._path, self._folder = b"", os.dup(self._root)  # the folder that was entered last
         self._unsynced: set[bytes] = set()
@@ -63,11 +71,16 @@ class Tree:
         os.close(self._folder)
         os.close(self._root)
 
-    def state(self, path: bytes, entry: Entry | None) -> State:
-        """Compare what is at ``path`` with ``entry`` (None: nothing was made there)."""
+    def state(self, path: bytes, entry: Entry | None, *, at_a_glance: bool = False) -> State:
+        """Compare what is at ``path`` with ``entry`` (None: nothing was made there).
+
+        A glance is not enough before something is removed or replaced.
+        """
         try:
             folder, name = self._at(path)
-            ours = _is_temporary_file(folder, name) or _is(folder, name, entry)
+            ours = _is_temporary_file(folder, name) or _is(
+                folder, name, entry, at_a_glance=at_a_glance
+            )
         except FileNotFoundError:
             return State.MISSING
         except NotADirectoryError:
@@ -89,6 +102,11 @@ class Tree:
         """Make a folder; FileExistsError if the name is taken."""
         folder, name = self._at(path)
         os.mkdir(name, dir_fd=folder)
+        try:
+            self._set_right(folder, name)
+        except RightsError:
+            os.rmdir(name, dir_fd=folder)
+            raise
 
     def make_link(self, path: bytes, target: bytes) -> None:
         """Make a link; FileExistsError if the name is taken."""
@@ -100,12 +118,64 @@ class Tree:
         folder, name = self._at(path)
         file = os.open(name, _NEW_FILE, 0o666, dir_fd=folder)
         try:
+            self._manner.set_right(folder, file)
             rest = memoryview(content)
             while rest:
                 rest = rest[os.write(file, rest) :]
             os.fsync(file)
         finally:
             os.close(file)
+
+    def make_copy(self, path: bytes, copy: Copy) -> Copy:
+        """Make a photo's file and write it to the disk; FileExistsError if the name is taken.
+
+        Returns ``copy`` with the digest of what was written.
+
+        PhotoAwayError if the photo is not there as planned, NoReflinkError where that is the way
+        and cannot be.
+        """
+        folder, name = self._at(path)
+        with open_source(copy) as source:
+            if copy.way is Way.HARDLINK:
+                os.link(copy.source, name, dst_dir_fd=folder, follow_symlinks=False)
+                return copy
+            file = os.open(name, _NEW_FILE, 0o666, dir_fd=folder)
+            try:
+                self._manner.set_right(folder, file)
+                digest = fill(
+                    source, copy, file, lambda size: self._manner.leave_room(folder, size)
+                )
+            finally:
+                os.close(file)
+        return replace(copy, digest=digest)
+
+    def is_linked(self, path: bytes, copy: Copy) -> bool:
+        """Whether ``path`` is a hard link to the photo already."""
+        folder, name = self._at(path)
+        with suppress(FileNotFoundError):
+            found = os.lstat(name, dir_fd=folder)
+            return copy.way is Way.HARDLINK and is_hardlink(found, replace(copy, stamp=None))
+        return False
+
+    def stamped(self, path: bytes, entry: Entry) -> Entry:
+        """Return ``entry``, which is at ``path``, with what it is known by from now on."""
+        if not isinstance(entry, Copy):
+            return entry
+        folder, name = self._at(path)
+        return replace(entry, stamp=stamp_of(os.lstat(name, dir_fd=folder)))
+
+    def set_right(self, path: bytes, entry: Entry) -> None:
+        """Give what we made at ``path`` (empty: OUTPUT itself) its group and mode."""
+        if isinstance(entry, Link) or (isinstance(entry, Copy) and entry.way is Way.HARDLINK):
+            return  # a link has none, and a hard link has those of the photo
+        self._set_right(*self._at(path)) if path else self._manner.set_right(self._root, self._root)
+
+    def _set_right(self, folder: int, name: bytes) -> None:
+        opened = os.open(name, _OPEN_FILE, dir_fd=folder)
+        try:
+            self._manner.set_right(folder, opened)
+        finally:
+            os.close(opened)
 
     def rename(self, path: bytes, to: bytes) -> None:
         """Put ``path`` in the place of ``to``, which is in the same folder."""
@@ -181,13 +251,15 @@ class Tree:
         return folder
 
 
-def open_output(output: bytes) -> Tree:
+def open_output(output: bytes, manner: Manner = PLAIN) -> Tree:
     """Open the output folder, making it (not its parents) if it is missing."""
     try:
-        return Tree(output)
+        return Tree(output, manner)
     except FileNotFoundError:
         os.mkdir(output)
-        return Tree(output)
+        tree = Tree(output, manner)
+        tree.set_right(b"", Folder())
+        return tree
 
 
 @contextmanager
@@ -195,6 +267,13 @@ def output_errors(output: bytes) -> Iterator[None]:
     """Turn what the disk refuses into an OutputError that says what to do."""
     try:
         yield
+    except RightsError as error:
+        raise OutputError(
+            f"In the output tree {shown(output)} the group or the mode that is configured cannot be"
+            f" set: {error.strerror}.",
+            "Let facewatchd's user be in that group (output.group) and own the output; on a disk"
+            " without owners (FAT, exFAT) leave output.group and output.mode null.",
+        ) from error
     except OSError as error:
         where = error.filename if isinstance(error.filename, bytes) else output
         remedy = _REMEDIES.get(error.errno or 0, "Look into the kernel log for errors of its disk.")
@@ -215,11 +294,13 @@ def _is_temporary_file(folder: int, name: bytes) -> bool:
     return is_temporary(name) and not stat.S_ISDIR(os.lstat(name, dir_fd=folder).st_mode)
 
 
-def _is(folder: int, name: bytes, entry: Entry | None) -> bool:
+def _is(folder: int, name: bytes, entry: Entry | None, *, at_a_glance: bool) -> bool:
     mode = os.lstat(name, dir_fd=folder).st_mode
     match entry:
         case Link(target):
             return stat.S_ISLNK(mode) and os.readlink(name, dir_fd=folder) == target
+        case Copy():
+            return is_ours(folder, name, entry, at_a_glance=at_a_glance)
         case File(_, digest):
             return stat.S_ISREG(mode) and _digest(folder, name) == digest
         case Folder():

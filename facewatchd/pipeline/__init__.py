@@ -3,5 +3,7 @@
 from facewatchd.pipeline.clock import Clock, SystemClock
 from facewatchd.pipeline.control import Control
 from facewatchd.pipeline.loop import Pipeline
+from facewatchd.pipeline.reloading import Reloads
+from facewatchd.pipeline.report import Report
 
-__all__ = ["Clock", "Control", "Pipeline", "SystemClock"]
+__all__ = ["Clock", "Control", "Pipeline", "Reloads", "Report", "SystemClock"]

@@ -14,8 +14,10 @@ from facewatchd.pipeline.calibrating import calibrated
 from facewatchd.pipeline.cutting import Cutting
 from facewatchd.pipeline.engine import worker_settings
 from facewatchd.pipeline.hearing import heard
+from facewatchd.pipeline.reloading import Reloads
 from facewatchd.pipeline.reporting import lines
 from facewatchd.pipeline.status import errors, status
+from facewatchd.pipeline.styling import targets_of
 from facewatchd.pipeline.telling import Telling
 from facewatchd.pipeline.trial import cost
 from facewatchd.pipeline.why import why
@@ -36,9 +38,12 @@ if TYPE_CHECKING:
 class Control:
     """Thread-safe: reads through connections of its own, writes only by asking the pipeline."""
 
-    def __init__(self, settings: Settings, pipeline: Pipeline) -> None:
+    def __init__(
+        self, settings: Settings, pipeline: Pipeline, reloads: Reloads | None = None
+    ) -> None:
         self._settings = settings
         self._pipeline = pipeline
+        self._reloads = reloads or Reloads()
         self._started = time.time()
         self.telling = Telling(settings.database, pipeline)
         self.advising = Advising(settings.database, self._hear)
@@ -127,6 +132,10 @@ class Control:
             self._pipeline.scan()
         else:
             self._pipeline.accept(accept)
+
+    def reload(self) -> list[str]:
+        """Have the configuration read again, and return what has changed."""
+        return self._reloads.ask(self._pipeline.wake)
 
     def recluster(self, *, dry: bool) -> None:
         """Cluster all faces anew; with ``dry`` for a plan that waits."""
@@ -239,10 +248,9 @@ class Control:
         return pipeline.ask(lambda: heard(pipeline.deciding, pipeline.changes[1], pipeline.scale))
 
     def _links_to(self, links_to: Any, photos: list[bytes]) -> list[str]:
-        output = os.fsencode(self._settings.output)
-        folders = [os.path.join(output, b"person"), os.path.join(output, b"_doubtful", b"person")]
-        targets = [os.path.relpath(photo, folder) for photo in photos for folder in folders]
-        return [os.fsdecode(os.path.join(output, link)) for link in links_to(targets)]
+        output = os.fsencode(self._settings.output.path)
+        targets = targets_of(self._settings.output, photos)
+        return [os.fsdecode(os.path.join(output, link)) for link in links_to([*targets, *photos])]
 
 
 def _with_folder(

@@ -48,8 +48,12 @@ class Intake:
         self._to_confirm: dict[bytes, FileStat] = {}
 
     def start(self) -> None:
+        """Leave the roots that are named no more, and `watch`."""
+        self.leave_former_roots()
+        self.watch()
+
+    def watch(self) -> None:
         """Begin to watch and to list every root."""
-        self._leave_former_roots()
         self.roots.walk_all()
 
     def check(self) -> None:
@@ -63,6 +67,14 @@ class Intake:
                 + "\n".join(f"  {os.fsdecode(r.path)}: {r.offline}" for r in self.roots.all),
                 "Mount the disk, mend the path (roots), or let facewatchd's user read it.",
             )
+
+    def leave_former_roots(self) -> None:
+        """Remove files of folders that the configuration does not name any more."""
+        former = self._store.files.outside(root.path for root in self.roots.all)
+        if former:
+            log.info("%d files lie in no root any more; their links go.", len(former))
+        with self._store.transaction():
+            self._removing.remove(former)
 
     def accept(self, root: bytes) -> None:
         """Take what is missing below ``root`` for deleted; NotFoundError if it is no root."""
@@ -132,14 +144,6 @@ class Intake:
     def close(self) -> None:
         """Stop watching and walking."""
         self.roots.close()
-
-    def _leave_former_roots(self) -> None:
-        """Remove files of folders that the configuration does not name any more."""
-        former = self._store.files.outside(root.path for root in self.roots.all)
-        if former:
-            log.info("%d files lie in no root any more; their links go.", len(former))
-        with self._store.transaction():
-            self._removing.remove(former)
 
     def _touch(self, root: Root, path: bytes, now: float, *, complete: bool) -> None:
         if root.ignore.rule_above(path, folder=False) is None:

@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from facewatchd.pipeline.backups import BackupLook
     from facewatchd.pipeline.deciding import JournalLook
     from facewatchd.pipeline.parts import Parts
+    from facewatchd.pipeline.publishing import CopyingLook
     from facewatchd.pipeline.replanning import PlanLook
     from facewatchd.pipeline.root import RootLook
+    from facewatchd.pipeline.styling import StyleLook
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,9 @@ class Live:
     plan: PlanLook | None
     conflicts: tuple[bytes, ...]
     output_error: str | None
+    style: StyleLook | None
+    copying: CopyingLook | None
+    copies_wait: int  # photos that cannot be copied into the output now
     paused: str | None  # why no photo is read and nothing is clustered
     unreachable: tuple[bytes, ...]  # places whose photos cannot be read now
     switched: str | None  # what the last switch of the engine since the start came to
@@ -59,6 +64,9 @@ def look(parts: Parts, state: str | None = None) -> Live:
         plan=parts.replanning.look,
         conflicts=tuple(publishing.conflicts),
         output_error=str(publishing.error) if publishing.error else None,
+        style=publishing.style,
+        copying=publishing.copying,
+        copies_wait=len(publishing.waiting),
         paused=parts.space.lack,
         unreachable=tuple(sorted(roots.unreachable())),
         switched=parts.switching.last,

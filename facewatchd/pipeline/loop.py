@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import Future
 from multiprocessing.connection import wait
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from facewatchd import checked
 from facewatchd.errors import LoadError
+from facewatchd.pipeline.commands import Commands
 from facewatchd.pipeline.live import look
 from facewatchd.pipeline.parts import assembled, opened
 from facewatchd.pipeline.proposing import told
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 
 _PURGE = 3600.0
 _MEND = 900.0  # seconds; a disk with a copy of the journal may be back
-_ANSWERS_WITHIN = 20.0  # seconds; one large change of the output tree can take that long
 _LOOKS_EVERY = 10.0  # seconds; while something is under way, its limits of time are enforced
 
 T = TypeVar("T")
@@ -46,8 +43,8 @@ class Pipeline:
         self._clock = clock
         checked.clusterer(settings.recluster.clusterer, settings.recluster.options)
         store = opened(settings)
-        self._wake_in, self._wake_out = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._commands = Commands()
+        self._closed = False
         parts = assembled(settings, store, clock, wake=self.wake, breathe=breathe)
         self._parts = parts
         self._store = parts.store
@@ -83,11 +80,12 @@ class Pipeline:
         self.forgetting.start()
         self._publishing.start()
         self.deciding.mend()  # OUTPUT, which holds a copy, may be there only now
-        self.intake.start()
+        self.intake.watch()
         while self.intake.roots.undecided and not stopped():
             self.intake.step()
             self.wait(self._clock.monotonic() + _LOOKS_EVERY)
         self.intake.check()
+        self.intake.leave_former_roots()  # not before it is sure that these roots will do
 
     @property
     def alive(self) -> bool:
@@ -112,45 +110,33 @@ class Pipeline:
         return self._placing.scale
 
     def do(self, command: Callable[[], None]) -> None:
-        """Have ``command`` run in the pipeline's thread; any thread may call this."""
-        self._commands.put(command)
-        self.wake()
+        """Have ``command`` run in the pipeline's thread; any thread may call this.
+
+        ApiError once the pipeline has closed.
+        """
+        self._commands.do(command)
 
     def ask(self, question: Callable[[], T]) -> T:
         """Have ``question`` answered in the pipeline's thread; not from that thread.
 
         TimeoutError when the pipeline does not come to it.
         """
-        answer: Future[T] = Future()
-
-        def put() -> None:
-            if not answer.set_running_or_notify_cancel():
-                return  # nobody waits any more, and whoever asked may have asked again
-            try:
-                answer.set_result(question())
-            except Exception as error:  # noqa: BLE001 - raised where the question was asked
-                answer.set_exception(error)
-
-        self.do(put)
-        try:
-            return answer.result(_ANSWERS_WITHIN)
-        except TimeoutError:
-            answer.cancel()
-            raise
+        return self._commands.ask(question)
 
     def wake(self) -> None:
         """End the present or next ``wait`` at once; safe in threads and signal handlers."""
-        try:
-            os.write(self._wake_out, b"\0")
-        except BlockingIOError:
-            return  # the pipe is full of wake-ups already
+        self._commands.wake()
+
+    def waker(self) -> int:
+        """Return a descriptor of the caller's own; what is written to it wakes as well."""
+        return self._commands.waker()
 
     def step(self) -> None:
         """Do all that can be done now, without waiting for anything.
 
         Raises what kept a decision from being carried over: the next start does that.
         """
-        self._run_commands()
+        self._commands.run()
         if self.deciding.failure is not None:
             raise self.deciding.failure
         self._run_timers()
@@ -192,9 +178,8 @@ class Pipeline:
         ]
         timeout = min(max(0.0, due - now) for due in times if due is not None)
         parts = (self.intake.roots, self._encoding, self.grouping, self.switching)
-        wait([self._wake_in, *(c for part in parts for c in part.connections())], timeout)
-        while self._drained():
-            pass
+        wait([self._commands.awake, *(c for part in parts for c in part.connections())], timeout)
+        self._commands.sleep()
 
     def hint(self, hint: Hint) -> None:
         """Take in what another watcher than ours saw; any thread may call this."""
@@ -230,7 +215,10 @@ class Pipeline:
         self.do(self._retry)
 
     def close(self) -> None:
-        """Stop everything; what was being read stays pending."""
+        """Stop everything, once; what was being read stays pending."""
+        if self._closed:
+            return
+        self._closed = True
         self.live = look(self._parts, "stopping")
         self.intake.close()
         self.switching.close()
@@ -238,8 +226,7 @@ class Pipeline:
         self.grouping.close()
         self._backups.close()
         self._store.close()
-        os.close(self._wake_in)
-        os.close(self._wake_out)
+        self._commands.close()
 
     def _encode(self, *, paused: bool) -> None:
         try:
@@ -248,20 +235,6 @@ class Pipeline:
             if not self.switching.halt(error):
                 raise
             self._encoding.step(paused=paused)
-
-    def _drained(self) -> bool:
-        try:
-            return bool(os.read(self._wake_in, 4096))
-        except BlockingIOError:
-            return False
-
-    def _run_commands(self) -> None:
-        while True:
-            try:
-                command = self._commands.get_nowait()
-            except Empty:
-                return
-            command()
 
     def _run_timers(self) -> None:
         now = self._clock.monotonic()

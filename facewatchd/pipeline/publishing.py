@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from typing import TYPE_CHECKING
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,12 +20,15 @@ from facewatchd.organise import (
     COVER,
     Cover,
     Photo,
+    PutCopy,
     Record,
     WantedFolder,
     apply,
     plan,
     reconcile,
 )
+from facewatchd.organise.portions import portions
+from facewatchd.pipeline.styling import Styling
 from facewatchd.scan import is_within
 
 if TYPE_CHECKING:
@@ -31,9 +36,10 @@ if TYPE_CHECKING:
 
     from facewatchd.config import Settings
     from facewatchd.model import Entry
-    from facewatchd.organise import Conflict
+    from facewatchd.organise import Conflict, Operation
     from facewatchd.pipeline.clock import Clock
     from facewatchd.pipeline.rules import Rules
+    from facewatchd.pipeline.styling import StyleLook
     from facewatchd.plugins import Scale
     from facewatchd.store import Store
 
@@ -42,9 +48,28 @@ COVER_SIDE = 512
 _GATHER = 0.5  # seconds in which changes are gathered into one plan
 _LEISURE = 10.0  # a plan that took long is not followed by the next one before so many times that
 _AGAIN_AFTER_ERROR = 30.0
+_AGAIN_FOR_PHOTOS = 600.0  # for those that could not be copied: their disk may be away
 _HELD = "output_held"  # a fact of a store that is made anew
 
 log = logging.getLogger(__name__)
+
+
+class CopyingLook(NamedTuple):
+    """How many photos are still to be copied by the plan under way, and how many bytes."""
+
+    files: int
+    bytes: int
+
+
+@dataclass(slots=True)
+class _Work:
+    """A plan under way: what is left of it, and what it takes care of."""
+
+    portions: deque[list[Operation]]
+    folders: dict[str, bytes]
+    touched: set[str]
+    all: bool
+    covers: set[bytes]
 
 
 class Publishing:
@@ -53,10 +78,11 @@ class Publishing:
     def __init__(
         self, settings: Settings, store: Store, rules: Rules, clock: Clock, scale: Scale
     ) -> None:
-        self._output = os.fsencode(settings.output)
+        self._output = os.fsencode(settings.output.path)
         self._min_photos = settings.people.min_photos
         self._store = store
-        self._record = Record(store.links, settings.output / COPIES)
+        self._record = Record(store.links, settings.output.path / COPIES)
+        self._styling = Styling(settings, store)
         self._rules = rules
         self._clock = clock
         self._scale = scale
@@ -68,6 +94,9 @@ class Publishing:
         self._cover_of: dict[bytes, str] = {}  # whose cover each of them is
         self._made: dict[bytes, bytes] = {}  # JPEGs that are not written yet, by key
         self._conflicts: dict[bytes, str] = {}
+        self._waiting: dict[bytes, str] = {}  # photos that could not be copied, and why
+        self._waited_for = 0.0
+        self._work: _Work | None = None
         self.error: OutputError | None = None
         self.held = False  # whether the tree stays as another store left it
 
@@ -77,16 +106,33 @@ class Publishing:
         return self._conflicts
 
     @property
+    def waiting(self) -> dict[bytes, str]:
+        """The photos that could not be copied yet: path in OUTPUT -> why."""
+        return self._waiting
+
+    @property
+    def style(self) -> StyleLook | None:
+        """By which way photos are shown, None as long as OUTPUT cannot be written."""
+        return self._styling.look
+
+    @property
+    def copying(self) -> CopyingLook | None:
+        """What is still to be copied, None if that is nothing."""
+        left = [o for portion in self._work.portions for o in portion] if self._work else []
+        files = [o for o in left if isinstance(o, PutCopy)]
+        return CopyingLook(len(files), self._styling.bytes_of(files)) if files else None
+
+    @property
     def idle(self) -> bool:
         """Whether the tree shows what the store holds, but for covers that wait for a worker."""
         in_work = self._cover_of.keys() - self._wanted.keys()
-        return not (self._all or self._touched or in_work)
+        return not (self._all or self._touched or self._work or in_work)
 
     def start(self) -> None:
         """Find out what of the tree is still as it was made; raises OutputError."""
         self._tell_of_former_output()
         self._take_in()
-        self._note(reconcile(self._output, self._record))
+        self._note(reconcile(self._output, self._record, self._styling.manner))
 
     def _take_in(self) -> None:
         """Know again what was made there by a store that was lost, or after a backup of it.
@@ -136,7 +182,11 @@ class Publishing:
 
     def next_due(self) -> float | None:
         """Return when the next plan is due."""
-        return self._due if (self._all or self._touched) and not self.held else None
+        if self.held:
+            return None
+        if self._all or self._touched or self._work:
+            return self._due
+        return self._waited_for if self._waiting else None
 
     def wanted_cover(self, outside: Collection[bytes] = ()) -> CropFace | None:
         """Take out a cover for a worker to make whose photo lies below none of ``outside``."""
@@ -160,22 +210,52 @@ class Publishing:
     def step(self) -> None:
         """Make the tree what it should be, when that is due."""
         started = self._clock.monotonic()
-        if self.held or not (self._all or self._touched) or started < self._due:
+        if self._waiting and started >= self._waited_for:
+            self._waited_for = started + _AGAIN_FOR_PHOTOS
+            self.touch_all()
+        if self.held or not (self._all or self._touched or self._work) or started < self._due:
             return
         before, self.error = self.error, None
         try:
             self._publish()
         except OutputError as error:
             self.error = error
+            self._styling.doubt(error)
+            self._give_up()
             self._due = self._clock.monotonic() + _AGAIN_AFTER_ERROR
         if self.error is not None:
             if before is None:
                 log.error("%s", self.error)
             return
         finished = self._clock.monotonic()
-        self._due = finished + _LEISURE * (finished - started)
+        self._due = finished if self._work else finished + _LEISURE * (finished - started)
 
     def _publish(self) -> None:
+        """Plan, if nothing is planned, and do a portion; what takes long is told of first."""
+        if self._work is None:
+            self._work = self._planned()
+            if len(self._work.portions) > 1:
+                copies = [o for p in self._work.portions for o in p if isinstance(o, PutCopy)]
+                self._styling.tell(len(copies), self._styling.bytes_of(copies))
+                return
+        work = self._work
+        self._note(apply(work.portions[0], self._output, self._record, self._styling.manner))
+        work.portions.popleft()
+        if not work.portions:
+            self._published = work.folders
+            for key in work.covers:
+                self._made.pop(key, None)
+            self._work = None
+
+    def _give_up(self) -> None:
+        """What a plan was to take care of is left for the next one."""
+        if self._work is not None:
+            self._touched |= self._work.touched
+            self._all |= self._work.all
+            self._work = None
+
+    def _planned(self) -> _Work:
+        style = self._styling.style()
         with self._store.transaction():
             self._give_numbers()
         folders = self._store.people.folders()
@@ -189,18 +269,27 @@ class Publishing:
             if folder.photos
         ]
         if self._all:
-            self._conflicts = {}
+            self._conflicts, self._waiting = {}, {}
             manifest = self._store.links.entries()
         else:
             manifest = self._manifest({folders[person] for person in people}.union(left.values()))
             if not any(folder.path.startswith(DOUBTFUL + b"/") for folder in wanted):
                 manifest.pop(DOUBTFUL, None)  # others may have photos there
-        operations = plan(wanted, self._output, manifest)
-        self._note(apply(operations, self._output, self._record))
-        self._published = folders
-        self._touched.clear()
-        self._all = False
-        self._made.clear()
+        markers = self._markers(manifest) if self._all else {}
+        operations = plan(wanted, self._output, manifest, style, markers)
+        work = _Work(
+            deque(portions(operations)), folders, self._touched, self._all, set(self._made)
+        )
+        self._touched, self._all = set(), False
+        return work
+
+    def _markers(self, manifest: dict[bytes, Entry]) -> dict[bytes, bytes]:
+        """Return the marker files that are ours to make: the user's own do as well."""
+        return {
+            name: content
+            for name, content in self._styling.markers.items()
+            if name in manifest or not os.path.lexists(os.path.join(self._output, name))
+        }
 
     def _left(self, folders: dict[str, bytes]) -> dict[str, bytes]:
         """Return the folders that people left since the tree was made, and touch who follows.
@@ -279,17 +368,27 @@ class Publishing:
 
     def _note(self, conflicts: list[Conflict]) -> None:
         for conflict in conflicts:
+            if conflict.waits:
+                self._await(conflict)
+                continue
             if self._conflicts.get(conflict.path) != conflict.found:
                 log.warning("%r in the output is not ours: %s", conflict.path, conflict.found)
             self._conflicts[conflict.path] = conflict.found
+
+    def _await(self, photo: Conflict) -> None:
+        if not self._waiting:
+            self._waited_for = self._clock.monotonic() + _AGAIN_FOR_PHOTOS
+        if photo.path not in self._waiting:
+            log.warning("%r in the output waits for its photo: %s", photo.path, photo.found)
+        self._waiting[photo.path] = photo.found
 
 
 def _doubtful(folder: bytes) -> bytes:
     return DOUBTFUL + b"/" + folder
 
 
-def _photos(rows: list[tuple[bytes, bytes]]) -> list[Photo]:
-    return [Photo(content, path) for content, path in rows]
+def _photos(rows: list[tuple[bytes, bytes, int, int, float]]) -> list[Photo]:
+    return [Photo(*row) for row in rows]
 
 
 def _cover_key(content: bytes, box: tuple[int, ...]) -> bytes:

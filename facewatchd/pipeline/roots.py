@@ -40,7 +40,7 @@ class Roots:
         self._store = store
         self._clock = clock
         self._watching = settings.watching
-        own = [os.fsencode(settings.output), os.fsencode(settings.state)]
+        own = [os.fsencode(settings.output.path), os.fsencode(settings.state)]
         self.all = [self._root(root, own) for root in settings.roots]
         self._watcher = Watcher(wake, share=settings.watching.share, stop_files=STOP_FILES)
         self._changes = MountChanges()
@@ -213,7 +213,9 @@ class Roots:
         refused = {each.folder: each.reason for each in ended.walked.unreadable}
         if root.path in refused:
             root.is_readable = False
-            self._lose(root, f"it cannot be read: {refused[root.path]}")
+            hidden = self._mounts.hides(root.path)
+            why = "; the unit hides it, see: facewatchctl unit" if hidden else ""
+            self._lose(root, f"it cannot be read: {refused[root.path]}{why}")
             return False
         self._look_at_mounts()
         if self._mounts.holding(root.path).identity != root.identity:

@@ -163,7 +163,7 @@ class Traces:
             except OSError as error:
                 yield f"{folder} cannot be removed: {error.strerror}."
         for name in self._folders:
-            there = os.path.join(os.fsencode(self._settings.output), name)
+            there = os.path.join(os.fsencode(self._settings.output.path), name)
             if os.path.lexists(there):
                 yield f"{os.fsdecode(there)} holds what is not facewatchd's, and stays."
         last = self._backups.look()

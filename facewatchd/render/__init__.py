@@ -22,7 +22,7 @@ from facewatchd.render.people import face_fields, person_fields, person_words, p
 from facewatchd.render.plan import plan_fields, waits_words
 from facewatchd.render.show import Field, Grid, show_fields, show_grid, watch_fields
 from facewatchd.render.status import status_fields
-from facewatchd.render.words import count, duration, moment, printable, taken
+from facewatchd.render.words import count, duration, in_lines, moment, printable, taken
 
 __all__ = [
     "Field",
@@ -41,6 +41,7 @@ __all__ = [
     "first_words",
     "forgetting_words",
     "forgotten_words",
+    "in_lines",
     "log_grid",
     "moment",
     "people_grid",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _FOLDERS_NAMED = 3
 _KINDS_NAMED = 6
+_GB = 1e9
 
 
 def status_fields(status: dict[str, Any], *, age: float | None = None) -> list[Field]:
@@ -40,6 +41,7 @@ def status_fields(status: dict[str, Any], *, age: float | None = None) -> list[F
         Field("Re-clustering", clustering["error"]),
         Field("Plan", _plan(clustering["plan"])),
         Field("Output", f"{output['path']}: {count(output['links'], 'link')}"),
+        *(Field("Output", words) for words in _style(output)),
         Field("Output", output["error"]),
         Field("Decisions", some("{:,}", status["journal"]["decisions"])),
         *(Field("Journal", f"mended: {words}") for words in status["journal"]["mended"]),
@@ -86,6 +88,20 @@ def _files(status: dict[str, Any]) -> str:
     words = f"{files['done']:,} done, {files['pending']:,} waiting"
     words += some(", {:,} settling", status["settling"])
     return f"{words}, {files['failed']:,} failed, {files['unsupported']:,} unsupported"
+
+
+def _style(output: dict[str, Any]) -> list[str]:
+    """Say how photos are shown and copied; a status of before this was told has none of it."""
+    style, copying, waiting = (output.get(name) for name in ("style", "copying", "waiting"))
+    words = []
+    if style is not None:
+        words.append(f"photos are shown by {style['way']}: {style['reason']}")
+    if copying is not None:
+        left = f"up to {copying['bytes'] / _GB:,.1f} GB"
+        words.append(f"{count(copying['files'], 'photo')} to be copied, {left}")
+    if waiting:
+        words.append(f"{count(waiting, 'photo')} cannot be copied now (see the log)")
+    return words
 
 
 def _questions(questions: dict[str, Any]) -> str:

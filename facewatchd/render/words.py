@@ -19,6 +19,14 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in _JOINERS else _escaped(c) for c in text)
 
 
+def in_lines(text: str) -> str:
+    r"""Return ``text`` with each line that is indented by two on its own, and the rest printable.
+
+    No name can forge a line by that which seems to be the program's own: those are not indented.
+    """
+    return "\n  ".join(printable(line) for line in text.split("\n  "))
+
+
 def count(number: int, one: str, many: str = "") -> str:
     """Return ``1 photo`` or ``1,234 photos``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -62,9 +62,12 @@ class Store:
             self._prepare()
         except sqlite3.DatabaseError as error:
             self._db.close()
+            is_full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
             raise StoreError(
                 f"The store {path} cannot be opened: {error}.",
-                "Move it away to begin anew, or put a backup in its place.",
+                "Make room on its disk, and try again."
+                if is_full
+                else "Move it away to begin anew, or put a backup in its place.",
             ) from error
         except StoreError:
             self._db.close()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from facewatchd.model import File, Folder, Link
+from facewatchd.model import Copy, File, Folder, Link, Stamp, Way
 from facewatchd.store.files import below
 from facewatchd.store.writing import write_errors
 
@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from facewatchd.model import Entry
+
+_COLUMNS = (
+    "path, kind, target, digest, photo, way, source_size, source_mtime_ns,"
+    " inode, size, mtime_ns, ctime_ns"
+)
+_MARKS = ", ".join("?" * len(_COLUMNS.split(",")))
 
 
 class Links:
@@ -26,13 +32,11 @@ class Links:
 
     def entries(self) -> dict[bytes, Entry]:
         """Return everything that was made, by its path in OUTPUT."""
-        return _entries(self._db.execute("SELECT path, kind, target, digest FROM links"))
+        return _entries(self._db.execute(f"SELECT {_COLUMNS} FROM links"))
 
     def at(self, path: bytes) -> Entry | None:
         """Return what was made at ``path``."""
-        rows = self._db.execute(
-            "SELECT path, kind, target, digest FROM links WHERE path = ?", [path]
-        )
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM links WHERE path = ?", [path])
         return _entries(rows).get(path)
 
     def within(self, folders: Iterable[bytes]) -> dict[bytes, Entry]:
@@ -40,8 +44,7 @@ class Links:
         found: dict[bytes, Entry] = {}
         for folder in folders:
             rows = self._db.execute(
-                "SELECT path, kind, target, digest FROM links"
-                " WHERE path = ? OR (path >= ? AND path < ?)",
+                f"SELECT {_COLUMNS} FROM links WHERE path = ? OR (path >= ? AND path < ?)",
                 [folder, *below(folder)],
             )
             found.update(_entries(rows))
@@ -52,7 +55,8 @@ class Links:
         with write_errors():
             self._begin()
             self._db.execute(
-                "INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?)", [path, *_row(entry)]
+                f"INSERT OR REPLACE INTO links ({_COLUMNS}) VALUES ({_MARKS})",
+                [path, *_row(entry)],
             )
 
     def forget(self, path: bytes) -> None:
@@ -72,21 +76,31 @@ class Links:
             self._db.execute("BEGIN IMMEDIATE")
 
 
-def _entries(rows: Iterable[tuple[bytes, str, bytes, bytes | None]]) -> dict[bytes, Entry]:
-    return {path: _entry(kind, target, digest) for path, kind, target, digest in rows}
+def _entries(rows: Iterable[tuple[Any, ...]]) -> dict[bytes, Entry]:
+    return {path: _entry(*columns) for path, *columns in rows}
 
 
-def _entry(kind: str, target: bytes, digest: bytes | None) -> Entry:
-    if kind == "link":
-        return Link(target)
-    return File(target, digest or b"") if kind == "file" else Folder()
+def _entry(kind: str, target: bytes, digest: bytes | None, *of_copy: Any) -> Entry:
+    match kind:
+        case "link":
+            return Link(target)
+        case "file":
+            return File(target, digest or b"")
+        case "copy":
+            photo, way, size, mtime_ns, inode, *own = of_copy
+            stamp = None if inode is None else Stamp(inode, *own)
+            return Copy(Way(way), photo, target, size, mtime_ns, stamp, digest)
+    return Folder()
 
 
-def _row(entry: Entry) -> tuple[str, bytes, bytes | None]:
+def _row(entry: Entry) -> tuple[object, ...]:
+    none = (None,) * len(Stamp._fields)
     match entry:
         case Link(target):
-            return "link", target, None
+            return ("link", target, None, None, None, None, None, *none)
         case File(key, digest):
-            return "file", key, digest
+            return ("file", key, digest, None, None, None, None, *none)
+        case Copy(way, photo, source, size, mtime_ns, stamp, digest):
+            return ("copy", source, digest, photo, way, size, mtime_ns, *(stamp or none))
         case Folder():
-            return "folder", b"", None
+            return ("folder", b"", None, None, None, None, None, *none)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _SHOWN = "hidden = 0 AND into_person IS NULL"
+# With min() alone, the other columns are those of the row that has the least path (SQLite).
+_SHOWN_PHOTO = "hash, min(path), files.size, mtime_ns, photos.captured"
 _COMPARABLE = "looks.engine = (SELECT value FROM facts WHERE name = 'engine')"
 
 
@@ -174,23 +176,26 @@ class People:
         """Have every cover chosen anew."""
         self._db.execute("UPDATE people SET cover = NULL")
 
-    def photos_of(self, person: str) -> list[tuple[bytes, bytes]]:
-        """Return (hash, first path) of the photos of ``person`` that a file shows."""
+    def photos_of(self, person: str) -> list[tuple[bytes, bytes, int, int, float]]:
+        """Return the photos of ``person`` that a file shows.
+
+        Each as hash, first path, that file's size and mtime_ns, and when the photo was taken.
+        """
         return self._db.execute(
-            "SELECT hash, min(path) FROM photos JOIN files ON files.photo = photos.id"
+            f"SELECT {_SHOWN_PHOTO} FROM photos JOIN files ON files.photo = photos.id"
             " WHERE photos.id IN (SELECT photo FROM looks JOIN faces ON look = looks.id"
             "  WHERE person = ?) OR hash IN (SELECT photo FROM present WHERE person = ?)"
             " GROUP BY photos.id",
             [person, person],
         ).fetchall()
 
-    def doubtful_photos_of(self, person: str) -> list[tuple[bytes, bytes]]:
-        """Return (hash, first path) of photos with a doubtful face that is most like ``person``.
+    def doubtful_photos_of(self, person: str) -> list[tuple[bytes, bytes, int, int, float]]:
+        """Return photos with a doubtful face that is most like ``person``, as `photos_of` does.
 
         Most like means: of its candidates who have a folder, ``person`` is the nearest.
         """
         return self._db.execute(
-            "SELECT hash, min(path) FROM candidates AS mine JOIN faces ON faces.id = mine.face"
+            f"SELECT {_SHOWN_PHOTO} FROM candidates AS mine JOIN faces ON faces.id = mine.face"
             " JOIN photos ON photos.id = faces.photo JOIN files ON files.photo = photos.id"
             " WHERE mine.person = ? AND NOT EXISTS (SELECT 1 FROM candidates AS other"
             "  JOIN people ON people.id = other.person WHERE other.face = mine.face"

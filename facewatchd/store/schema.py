@@ -289,3 +289,34 @@ _SUCCESSIONS = (
         at REAL NOT NULL
     )""",
 )
+
+
+@migrations(name="0007_copies")
+def _copies(db: Database) -> None:
+    """Photos that stand in the output tree as files of their own."""
+    for statement in _COPIES:
+        db.execute(statement)
+
+
+_COPIES = (
+    "ALTER TABLE links RENAME TO former_links",
+    # Of a copy: target is the photo's path, digest the SHA-256 of its bytes, photo the hash of the
+    # picture, source_size and source_mtime_ns what the photo had; then what the copy was known by.
+    """CREATE TABLE links (
+        path BLOB PRIMARY KEY,
+        kind TEXT NOT NULL CHECK (kind IN ('link', 'copy', 'file', 'folder')),
+        target BLOB NOT NULL,
+        digest BLOB,
+        photo BLOB,
+        way TEXT,
+        source_size INTEGER,
+        source_mtime_ns INTEGER,
+        inode INTEGER,
+        size INTEGER,
+        mtime_ns INTEGER,
+        ctime_ns INTEGER
+    ) WITHOUT ROWID""",
+    """INSERT INTO links (path, kind, target, digest)
+        SELECT path, kind, target, digest FROM former_links""",
+    "DROP TABLE former_links",
+)

@@ -211,15 +211,18 @@ class Views:
         return sorted(found, key=lambda face: face["box"])
 
     def links(self) -> int:
-        """Return how many links the output tree holds."""
-        row = self._db.execute("SELECT count(*) FROM links WHERE kind = 'link'").fetchone()
+        """Return how many links to photos, and copies of them, the output tree holds."""
+        row = self._db.execute(
+            "SELECT count(*) FROM links WHERE kind IN ('link', 'copy')"
+        ).fetchone()
         return int(row[0])
 
     def links_to(self, targets: list[bytes]) -> list[bytes]:
-        """Return the links whose target ends like one of ``targets`` (relative ones do)."""
+        """Return the links that hold one of ``targets``, and the copies of photos at them."""
         marks = ", ".join("?" * len(targets))
         rows = self._db.execute(
-            f"SELECT path FROM links WHERE kind = 'link' AND target IN ({marks}) ORDER BY path",
+            "SELECT path FROM links WHERE kind IN ('link', 'copy')"
+            f" AND target IN ({marks}) ORDER BY path",
             targets,
         )
         return [row[0] for row in rows]

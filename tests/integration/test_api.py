@@ -78,7 +78,7 @@ def test_every_answer_has_the_shape_that_the_api_describes(
     assert violations(described("/v1/errors"), client.errors()) == []
     assert violations(described("/v1/find"), client.find(PHOTO)) == []
     assert violations(described("/v1/why"), client.why(PHOTO)) == []
-    for path in ("/v1/retry", "/v1/scan", "/v1/recluster"):
+    for path in ("/v1/retry", "/v1/scan", "/v1/recluster", "/v1/reload"):
         assert violations(described(path, "post"), raw.post(path).json()) == []
 
 
@@ -139,7 +139,8 @@ def test_wishes_reach_the_daemon(client: Client, control: Scripted) -> None:
     assert client.retry() == 3
     client.scan()
     client.recluster()
-    assert control.asked == [("scan", None), ("recluster", None)]
+    assert client.reload() == ["roots", "people.min_photos"]
+    assert control.asked == [("scan", None), ("recluster", None), ("reload", None)]
 
 
 def test_limits_are_handed_on(client: Client, control: Scripted) -> None:

@@ -84,7 +84,7 @@ def test_a_sound_store_stays(folders: Settings) -> None:
 
 
 def test_a_store_that_is_gone_is_missed_when_there_is_a_journal(folders: Settings) -> None:
-    header(folders.output / ".facewatchd")
+    header(folders.output.path / ".facewatchd")
     recover(folders)
     assert "was gone" in (lost(folders.state) or "")
 

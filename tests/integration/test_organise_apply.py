@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
+import pickle
 import signal
 import sqlite3
 import subprocess
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +18,26 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from facewatchd.errors import OutputError
-from facewatchd.model import Entry, File, Folder, Link
-from facewatchd.organise import Conflict, Cover, Photo, WantedFolder, apply, plan, reconcile, tree
+from facewatchd.model import Entry, Folder, Way
+from facewatchd.organise import (
+    Conflict,
+    Cover,
+    Photo,
+    WantedFolder,
+    apply,
+    copying,
+    plan,
+    reconcile,
+    tree,
+)
+from facewatchd.organise.style import LINKS, Style
 from tests.conftest import missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from multiprocessing.context import ForkServerContext
+
+    from facewatchd.organise import Operation
 
 
 class SavedManifest:
@@ -31,23 +46,15 @@ class SavedManifest:
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path)
         self._db.execute("PRAGMA synchronous = OFF")  # a kill is no power cut
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS made (path BLOB PRIMARY KEY, kind TEXT, a BLOB, b BLOB)"
-        )
+        self._db.execute("CREATE TABLE IF NOT EXISTS made (path BLOB PRIMARY KEY, entry BLOB)")
 
     def entries(self) -> Mapping[bytes, Entry]:
-        rows = self._db.execute("SELECT path, kind, a, b FROM made")
-        return {path: _entry(kind, a, b) for path, kind, a, b in rows}
+        rows = self._db.execute("SELECT path, entry FROM made")
+        return {path: pickle.loads(entry) for path, entry in rows}  # noqa: S301 - our own
 
     def record(self, path: bytes, entry: Entry) -> None:
-        match entry:
-            case Link(target):
-                row = ["Link", target, None]
-            case File(key, digest):
-                row = ["File", key, digest]
-            case Folder():
-                row = ["Folder", None, None]
-        self._db.execute("INSERT OR REPLACE INTO made VALUES (?, ?, ?, ?)", [path, *row])
+        row = [path, pickle.dumps(entry)]
+        self._db.execute("INSERT OR REPLACE INTO made VALUES (?, ?)", row)
 
     def forget(self, path: bytes) -> None:
         self._db.execute("DELETE FROM made WHERE path = ?", [path])
@@ -57,16 +64,6 @@ class SavedManifest:
 
     def close(self) -> None:
         self._db.close()
-
-
-def _entry(kind: str, a: bytes, b: bytes) -> Entry:
-    match kind:
-        case "Link":
-            return Link(a)
-        case "File":
-            return File(a, b)
-        case _:
-            return Folder()
 
 
 class World:
@@ -87,10 +84,15 @@ class World:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
             file.write(b"picture of " + place + name)
-        return Photo(hashlib.sha256(place + b"/" + name).digest(), path)
+        known = os.stat(path)
+        content = hashlib.sha256(place + b"/" + name).digest()
+        return Photo(content, path, known.st_size, known.st_mtime_ns)
 
-    def organise(self, wanted: Sequence[WantedFolder]) -> list[Conflict]:
-        return apply(plan(wanted, self.output, self.manifest.entries()), self.output, self.manifest)
+    def plan(self, wanted: Sequence[WantedFolder], style: Style = LINKS) -> list[Operation]:
+        return plan(wanted, self.output, self.manifest.entries(), style)
+
+    def organise(self, wanted: Sequence[WantedFolder], style: Style = LINKS) -> list[Conflict]:
+        return apply(self.plan(wanted, style), self.output, self.manifest)
 
     def reconcile(self) -> list[Conflict]:
         return reconcile(self.output, self.manifest)
@@ -218,20 +220,31 @@ class KilledAt:
         return call
 
 
+COPIES = Style(Way.COPY)
 _DISK_CALLS = {"open", "mkdir", "symlink", "write", "fsync", "rename", "unlink", "rmdir", "lstat"}
 _MANIFEST_CALLS = {"record", "forget", "commit"}
 
 
-def organise_until_killed(state: Path, output: bytes, wanted: list[WantedFolder], k: int) -> None:
+def organise_until_killed(
+    state: Path, output: bytes, wanted: list[WantedFolder], style: Style, k: int
+) -> None:
     """Run in a process of its own, which dies before its k-th call to the disk or manifest."""
     left = iter(range(k, -1, -1))
     with closing(SavedManifest(state)) as manifest, pytest.MonkeyPatch.context() as patch:
         patch.setattr(tree, "os", KilledAt(os, left, _DISK_CALLS))
         deadly: Any = KilledAt(manifest, left, _MANIFEST_CALLS)
-        apply(plan(wanted, output, manifest.entries()), output, deadly)
+        patch.setattr(copying, "os", KilledAt(os, left, _DISK_CALLS))
+        apply(plan(wanted, output, manifest.entries(), style), output, deadly)
 
 
-def test_after_a_kill_between_any_two_calls_the_tree_converges(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(LINKS, LINKS), (LINKS, COPIES), (COPIES, LINKS)],
+    ids=["links", "links to copies", "copies to links"],
+)
+def test_after_a_kill_between_any_two_calls_the_tree_converges(
+    tmp_path: Path, before: Style, after: Style
+) -> None:
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["pytest", "facewatchd.organise"])
     for k in count():
@@ -239,21 +252,23 @@ def test_after_a_kill_between_any_two_calls_the_tree_converges(tmp_path: Path) -
         place.mkdir()
         world = World(place)
         with closing(world.manifest):
-            if not _survives_kill(world, k, processes):
+            if not _survives_kill(world, k, processes, before, after):
                 break
     assert k > 60
 
 
-def _survives_kill(world: World, k: int, processes: ForkServerContext) -> bool:
+def _survives_kill(
+    world: World, k: int, processes: ForkServerContext, before: Style, after: Style
+) -> bool:
     """Kill before call ``k``, start again, compare; False if there is no call ``k``."""
     first, second = _two_libraries(world)
-    world.organise(first)
+    world.organise(first, before)
     mine = Path(os.fsdecode(world.at(b"person_0001/mine.txt")))
     mine.write_text("a file of the user's")
     outside = world.outside()
 
     child = processes.Process(
-        target=organise_until_killed, args=(world.state, world.output, second, k)
+        target=organise_until_killed, args=(world.state, world.output, second, after, k)
     )
     child.start()
     child.join(timeout=60)
@@ -264,9 +279,10 @@ def _survives_kill(world: World, k: int, processes: ForkServerContext) -> bool:
     assert code == -signal.SIGKILL
 
     assert world.reconcile() == [], f"killed before call {k}: took its own for somebody else's"
-    assert world.organise(second) == []
-    assert plan(second, world.output, world.manifest.entries()) == []
-    assert world.listing() == _SECOND | {b"person_0001/mine.txt": b"file a file of the user's"}
+    assert world.organise(second, after) == []
+    assert world.plan(second, after) == []
+    made = _SECOND if after == LINKS else {path: _copied(what) for path, what in _SECOND.items()}
+    assert world.listing() == made | {b"person_0001/mine.txt": b"file a file of the user's"}
     assert world.outside() == outside
     return True
 
@@ -274,7 +290,7 @@ def _survives_kill(world: World, k: int, processes: ForkServerContext) -> bool:
 def _two_libraries(world: World) -> tuple[list[WantedFolder], list[WantedFolder]]:
     """Return two states between which everything that can happen to a folder happens."""
     stays, goes, moved = world.photo(b"stays.jpg"), world.photo(b"goes.jpg"), world.photo(b"m.jpg")
-    away = Photo(moved.hash, world.photo(b"m.jpg", b"away").path)
+    away = replace(world.photo(b"m.jpg", b"away"), hash=moved.hash)
     twin = world.photo(b"stays.jpg", b"twin")
     anna = world.photo(b"anna.jpg")
     first = [
@@ -306,6 +322,12 @@ _SECOND = {
     b"person_0003/goes.jpg": b"-> ../../photos/goes.jpg",
     b"person_0003/cover.jpg": b"file cover",
 }
+
+
+def _copied(what: bytes) -> bytes:
+    """Return what stands in the place of a link when photos are copied."""
+    link, there, photo = what.partition(b"photos/")
+    return b"file picture of " + photo.replace(b"/", b"") if there else link
 
 
 # -- what is not ours ---------------------------------------------------------------------------

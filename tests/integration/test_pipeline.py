@@ -11,7 +11,7 @@ import pytest
 
 from facewatchd.config import load
 from facewatchd.errors import StoreWriteError
-from facewatchd.pipeline import loop
+from facewatchd.pipeline import commands, loop
 from facewatchd.pipeline.clock import SystemClock
 from facewatchd.pipeline.publishing import Publishing
 
@@ -46,7 +46,7 @@ def started(settings: Settings) -> loop.Pipeline:
 def test_a_question_that_timed_out_is_not_answered_later(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "_ANSWERS_WITHIN", 0.01)
+    monkeypatch.setattr(commands, "_ANSWERS_WITHIN", 0.01)
     asked: list[str] = []
     with closing(started(settings)) as pipeline:
         with pytest.raises(TimeoutError):  # nobody steps meanwhile

@@ -47,7 +47,9 @@ class Home:
                 shutil.copy2(photos / name, to)
 
     def command(self, *arguments: object) -> list[str]:
-        return [str(CTL), "cluster", str(self.photos), str(self.output), *map(str, arguments)]
+        """Return the command, with one worker where none are asked for: each loads the engine."""
+        jobs = () if "--jobs" in arguments else ("--jobs", 1)
+        return [str(CTL), *map(str, ("cluster", self.photos, self.output, *arguments, *jobs))]
 
     def cluster(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         return self.run(*self.command(*arguments))

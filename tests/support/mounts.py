@@ -49,6 +49,32 @@ class Mounts:
         subprocess.run(["mkfs.ext4", "-q", "-F", "-U", image.name, image], check=True)
         return image
 
+    def formatted(self, kind: str) -> Path:
+        """Make an empty file system of another kind: btrfs, xfs, vfat or exfat."""
+        program = f"mkfs.{kind}"
+        if shutil.which(program) is None:
+            missing(program)
+        image = self.folder / str(uuid.uuid4())
+        with image.open("wb") as file:
+            file.truncate(320 << 20)  # the least that XFS takes
+        subprocess.run([program, image], check=True, capture_output=True)
+        return image
+
+    def attach(self, image: Path, place: Path, kind: str) -> None:
+        """Mount an image whose kind the kernel knows, or a program of FUSE that has its name."""
+        attach = ["losetup", "--find", "--show", str(image)]
+        device = subprocess.run(attach, capture_output=True, text=True, check=True).stdout.strip()
+        self.devices[place] = device
+        place.mkdir(parents=True, exist_ok=True)
+        ways = (["mount", "-t", kind], ["mount", "-t", f"{kind}-fuse"])
+        for way in ways:
+            if subprocess.run([*way, device, place], capture_output=True, check=False).returncode:
+                continue
+            self.places.append(place)
+            return
+        self._detach(place)
+        missing(f"a kernel with {kind}, or {kind}-fuse")
+
     def plug_in(self, image: Path, place: Path, *, udev: bool = True) -> None:
         """Mount a disk as a block device, which udev tells the UUID of."""
         attach = ["losetup", "--find", "--show", str(image)]

@@ -115,7 +115,15 @@ class Scripted:
             "rate": None,
             "seconds_left": None,
             "workers": 2,
-            "output": {"path": "/people", "links": 8, "conflicts": [], "error": None},
+            "output": {
+                "path": "/people",
+                "links": 8,
+                "conflicts": [],
+                "error": None,
+                "style": {"way": "symlink", "reason": "its file system takes symbolic links"},
+                "copying": None,
+                "waiting": 0,
+            },
             "first": None,
             "questions": {"faces": 1},
             "backup": {"last": None, "path": None, "error": None, "running": False},
@@ -197,6 +205,10 @@ class Scripted:
             return {"path": shown, "verdict": "not in a root", "chain": chain}
         chain = ["It is in the root /photos.", "Its face is person_0001's."]
         return {"path": shown, "verdict": "linked", "chain": chain}
+
+    def reload(self) -> list[str]:
+        self.asked.append(("reload", None))
+        return ["roots", "people.min_photos"]
 
     def recluster(self, *, dry: bool) -> None:
         self.asked.append(("recluster", dry or None))

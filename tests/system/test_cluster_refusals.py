@@ -96,7 +96,7 @@ def read(home: Home) -> int:
 
 
 def test_ctrl_c_ends_it_cleanly_and_the_same_command_goes_on(home: Home, photos: Path) -> None:
-    home.take(photos / "bbt", "amy", "howard", "penny", "raj", "sheldon")
+    home.take(photos / "bbt", "amy", "howard", "raj")
     total = len(list(home.photos.rglob("*.png")))
     run = Running(home, "--jobs", 1)
     run.until(lambda: read(home) >= 3)
@@ -115,23 +115,26 @@ def test_ctrl_c_ends_it_cleanly_and_the_same_command_goes_on(home: Home, photos:
     assert sum(len(names) for names in home.folders().values()) >= total
 
 
-@pytest.mark.parametrize("word", ["clustering", "writing"])
-def test_ctrl_c_is_heard_after_the_reading_too(home: Home, photos: Path, word: str) -> None:
+def test_ctrl_c_is_heard_after_the_reading_too(home: Home, photos: Path) -> None:
     home.take(photos / "bbt", "amy", "raj")
     home.clustered()
     before = home.there()
-    run = Running(home, "--crops")
-    run.until(lambda: word in (home.path / "stderr").read_text())
-    run.interrupt()
-    code, log = run.end()
-    if code == 0:
-        pytest.skip("it was faster than the signal")
-    assert code == 128 + signal.SIGINT
-    assert log.splitlines()[-1] == KEPT
-    assert "Traceback" not in log
+    heard = 0
+    for word in ("clustering", "writing"):
+        run = Running(home, "--crops")
+        run.until(lambda word=word: word in (home.path / "stderr").read_text())
+        run.interrupt()
+        code, log = run.end()
+        assert "Traceback" not in log
+        if code != 0:  # else it was faster than the signal
+            assert code == 128 + signal.SIGINT
+            assert log.splitlines()[-1] == KEPT
+            heard += 1
     found = home.clustered()
     assert found["encoded"] == 0
     assert home.there() == before
+    if not heard:
+        pytest.skip("both were faster than the signal")
 
 
 def test_a_signal_while_the_program_loads_is_not_lost(home: Home, photos: Path) -> None:
@@ -146,7 +149,7 @@ def test_a_signal_while_the_program_loads_is_not_lost(home: Home, photos: Path) 
 
 
 def test_a_kill_loses_nothing_that_was_read(home: Home, photos: Path) -> None:
-    home.take(photos / "bbt", "amy", "howard", "penny", "raj", "sheldon")
+    home.take(photos / "bbt", "amy", "howard", "raj")
     run = Running(home, "--jobs", 1)
     run.until(lambda: read(home) >= 3)
     run.process.kill()
@@ -154,11 +157,11 @@ def test_a_kill_loses_nothing_that_was_read(home: Home, photos: Path) -> None:
     psutil.wait_procs(group_of(run.process.pid), timeout=10)
     before = read(home)
     found = home.clustered()
-    assert found["encoded"] == found["photos"] - before == 25 - before
+    assert found["encoded"] == found["photos"] - before == 15 - before
 
 
 def test_photos_that_vanish_during_the_run_are_no_longer_there(home: Home, photos: Path) -> None:
-    home.take(photos / "bbt", "amy", "howard", "penny", "raj", "sheldon")
+    home.take(photos / "bbt", "amy", "howard", "raj")
     run = Running(home, "--jobs", 1, "--json")
     run.until(lambda: read(home) >= 3)
     waiting = rows(home, "SELECT path FROM files WHERE state = 'pending' ORDER BY captured")
@@ -171,7 +174,7 @@ def test_photos_that_vanish_during_the_run_are_no_longer_there(home: Home, photo
     gone = {os.path.relpath(os.fsdecode(path), home.photos) for path in waiting[:5]}
     assert not linked & gone
     assert all((home.photos / name).is_file() for name in linked)
-    assert len(rows(home, "SELECT id FROM files WHERE state = 'done'")) >= 25 - 5
+    assert len(rows(home, "SELECT id FROM files WHERE state = 'done'")) >= 15 - 5
     shutil.rmtree(home.photos / "amy")
     assert home.clustered()["encoded"] == 0
     assert not any(name.startswith("amy/") for name in set().union(*home.folders().values()))
@@ -191,7 +194,7 @@ def test_a_missing_or_wrong_preset_is_told_before_anything_is_made(home: Home) -
     mine = home.path / "mine.yaml"
     mine.write_text("recluster:\n  clusterer: kmeans\n  clusters: 3\n")
     lines = refused(home, "--preset", mine, code=78)
-    assert "line 3, recluster.clusters: there is no such setting" in "\n".join(lines)
+    assert lines[1:-1] == ["  line 3, recluster.clusters: there is no such setting"]
     mine.write_text("recluster:\n  clusterer: kmeans\n")
     lines = refused(home, "--preset", mine, code=78)
     assert "clusters" in lines[0]

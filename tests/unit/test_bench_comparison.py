@@ -12,7 +12,7 @@ from facewatchd.config import DEFAULT_ENCODER
 from tests.support.lfw_like import labelled
 
 SCALE = plugins.encoder(DEFAULT_ENCODER).scale
-DBSCAN, RECIPE = (
+DBSCAN, LINKAGE = (
     next(each for each in CONTENDERS if each.name == name)
     for name in ("DBSCAN", "DBSCAN, then average linkage of L2")
 )
@@ -48,14 +48,14 @@ def test_what_is_tuned_is_the_best_of_its_grid_on_the_tuning_half() -> None:
     library = labelled()
     found = comparison.half(library, SCALE, 0)
     tuning, reporting = (library.some(which) for which in halves(library.people, 0))
-    at = CONTENDERS.index(RECIPE)
+    at = CONTENDERS.index(LINKAGE)
 
     def mean(setting: comparison.Setting) -> float:
-        scores = comparison.measured(RECIPE, tuning, SCALE, setting)
+        scores = comparison.measured(LINKAGE, tuning, SCALE, setting)
         return sum(of["pairwise F1"] + of["bcubed F1"] for of in scores.values())
 
-    assert mean(found.settings[at]) == max(map(mean, RECIPE.grid(SCALE)))
-    assert found.scores[at] == comparison.measured(RECIPE, reporting, SCALE, found.settings[at])
+    assert mean(found.settings[at]) == max(map(mean, LINKAGE.grid(SCALE)))
+    assert found.scores[at] == comparison.measured(LINKAGE, reporting, SCALE, found.settings[at])
 
 
 def test_without_somebody_with_twenty_faces_there_is_no_comparison() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from facewatchd.batch.cluster.folders import write
+from facewatchd.errors import FacewatchError
 from facewatchd.plugins import Scale
 from facewatchd.reports import Material
 
@@ -115,3 +117,18 @@ def test_a_photo_that_has_vanished_is_named_and_the_others_are_there(
     assert lost == {
         os.fsencode(photos[0]): "It was read, and cannot be any more: No such file or directory."
     }
+
+
+def test_a_disk_without_links_is_told_and_takes_copies(
+    tmp_path: Path, photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "symlink", refuse)  # as FAT does
+    made = material(photos, [(0, 0)])
+    with pytest.raises(FacewatchError, match="takes no links") as raised:
+        filled(tmp_path / "one", made)
+    assert "--copy" in raised.value.remedy
+    there, _ = filled(tmp_path / "two", made, copy=True)
+    assert there.keys() == {"cluster_0/one.jpg"}

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SECTIONS = {"backups", "engine", "limits", "people", "recluster", "roots", "watching", "decisions"}
+SECTIONS = {
+    *("backups", "engine", "limits", "people", "recluster", "roots", "watching", "decisions"),
+    "output",
+}
 COMMENTED = REPOSITORY / "config" / "facewatchd.yaml"
 FOLDERS = {"roots": [{"path": "/photos"}], "output": "/people", "state": "/state"}
 
@@ -43,7 +46,8 @@ def file_with(folder: Path, text: str) -> Path:
 
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Yield every setting, as ``recluster.eps`` or ``roots.path``."""
-    for name, field in model.model_fields.items():
+    for attribute, field in model.model_fields.items():
+        name = field.alias or attribute
         yield prefix + name
         for part in (field.annotation, *getattr(field.annotation, "__args__", ())):
             if isinstance(part, type) and issubclass(part, BaseModel):
@@ -67,7 +71,7 @@ class TestTheCommentedConfiguration:
     def test_is_valid_as_it_stands(self) -> None:
         loaded = config.load(COMMENTED)
         assert [root.path for root in loaded.roots] == [Path("/srv/photos")]
-        assert loaded.output == Path("/srv/people")
+        assert loaded.output.path == Path("/srv/people")
 
     def test_names_every_setting_and_no_other(self, tmp_path: Path) -> None:
         path = file_with(tmp_path, uncommented(COMMENTED.read_text(encoding="utf-8")))
@@ -101,7 +105,7 @@ class TestAnErrorNamesKeyValueAndWhatIsAllowed:
             ({"similarity": "high"}, "similarity", "'high'", "valid number"),
             ({"workers": 0}, "workers", "0", "greater than or equal to 1"),
             ({"workers": 2.5}, "workers", "2.5", "integer"),
-            ({"output": "people"}, "output", "'people'", "must be an absolute path"),
+            ({"output": "people"}, "output.path", "'people'", "must be an absolute path"),
             ({"recluster": {"eps": 2}}, "recluster.eps", "2", "less than 2"),
             ({"recluster": {"interval": "soon"}}, "recluster.interval", "'soon'", '"24h"'),
             ({"recluster": {"interval": "0s"}}, "recluster.interval", "'0s'", "greater than 0"),
@@ -181,11 +185,11 @@ class TestFolders:
         assert "root /photos lies in state" in complaint(state="/photos")
 
     def test_an_output_inside_a_root_is_allowed(self) -> None:
-        assert settings(output="/photos/people").output == Path("/photos/people")
+        assert settings(output="/photos/people").output.path == Path("/photos/people")
 
     def test_a_tilde_is_the_home_folder(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HOME", "/home/ann")
-        assert settings(output="~/people").output == Path("/home/ann/people")
+        assert settings(output="~/people").output.path == Path("/home/ann/people")
 
     def test_symlinks_are_resolved(self, tmp_path: Path) -> None:
         real = tmp_path / "disk" / "photos"
@@ -193,8 +197,8 @@ class TestFolders:
         (tmp_path / "disk" / "latest").symlink_to("photos")
         (tmp_path / "link").symlink_to(tmp_path / "disk")
         for written in ("link/latest", "link/latest/../photos", "link/photos/./"):
-            assert settings(output=tmp_path / written).output == real
-        assert settings(output=tmp_path / "link" / "new").output == tmp_path / "disk" / "new"
+            assert settings(output=tmp_path / written).output.path == real
+        assert settings(output=tmp_path / "link" / "new").output.path == tmp_path / "disk" / "new"
 
     def test_a_circle_of_symlinks_is_an_error(self, tmp_path: Path) -> None:
         (tmp_path / "a").symlink_to("b")
@@ -213,8 +217,8 @@ class TestFolders:
         mounts = Mounts("\n".join(lines).encode(), lambda _device, _source: None)
         monkeypatch.setattr("facewatchd.config.read_mounts", lambda: mounts)
         for written in ("share/photos", "link/photos", "share/x/../photos"):
-            assert settings(output=tmp_path / written).output == share / "photos"
-        assert settings(output=tmp_path / "link").output == share
+            assert settings(output=tmp_path / written).output.path == share / "photos"
+        assert settings(output=tmp_path / "link").output.path == share
 
 
 class TestFiles:
@@ -286,3 +290,43 @@ class TestTheEnvironment:
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         settings().similarity = 0.5
+
+
+class TestTheOutput:
+    def test_may_be_a_plain_path(self) -> None:
+        assert settings(output="/srv/people") == settings(output={"path": "/srv/people"})
+
+    def test_states_its_defaults_in_the_commented_configuration(self) -> None:
+        written = config.load(COMMENTED).output
+        assert written == settings(output="/srv/people").output
+
+    def test_has_another_path_by_the_command_line_and_keeps_the_rest(self, tmp_path: Path) -> None:
+        text = "roots: [{path: /photos}]\noutput: {path: /people, link: copy}\n"
+        loaded = config.load(file_with(tmp_path, text), {"output": "/elsewhere"})
+        assert (loaded.output.path, loaded.output.link) == (Path("/elsewhere"), "copy")
+
+    @pytest.mark.parametrize(
+        ("setting", "value", "told"),
+        [
+            ("link", "soft", "'symlink', 'reflink'"),
+            ("for", "nfs", "'any' or 'smb'"),
+            ("layout", "{year}/{person}", 'or begin with "{person}/"'),
+            ("layout", "{person}/{name}", "{name} is no placeholder: here are {year}"),
+            ("layout", "{person}/../{year}", "called . or .."),
+            ("layout", "{person}//{year}", "empty folder"),
+            ("name", "{nmae}", "{nmae} is no placeholder"),
+            ("name", "{date}", "must hold {name} or {stem}"),
+            ("name", "{name}_{date}", "must end with {name}"),
+            ("name", "{stem}/{name}", 'folders stand in "layout"'),
+            ("name", "{name", "brace that belongs to no placeholder"),
+            ("markers", [".nothing"], "'.nomedia' or '.ppignore'"),
+            ("group", "no-such-group", "no such group on this machine"),
+            ("mode", 2750, "string"),
+            ("mode", "0577", "all rights for the owner"),
+            ("link_map", {"/photos": "volume1"}, "must be absolute paths"),
+        ],
+    )
+    def test_tells_what_is_wrong(self, setting: str, value: object, told: str) -> None:
+        text = complaint(output={"path": "/people", setting: value})
+        assert f"output.{setting}" in text
+        assert told in text

@@ -142,3 +142,26 @@ def test_what_is_forgotten_is_gone(memory: Memory, encodings: NDArray[np.float32
     memory.forget()
     assert list(memory.path.parent.iterdir()) == []
     assert memory.recall(np.arange(4), encodings[:4]) is None
+
+
+def test_no_damaged_bit_stops_a_run_or_changes_what_is_recalled(
+    memory: Memory, encodings: NDArray[np.float32]
+) -> None:
+    faces = np.arange(3)
+    leave(memory, faces, encodings[:3])
+    whole = memory.path.read_bytes()
+    # The end of the table of contents: how the last part is packed, how it is called, where it is.
+    for place in range(whole.rindex(b"PK\x01\x02"), len(whole)):
+        for bit in range(8):
+            damaged = bytearray(whole)
+            damaged[place] ^= 1 << bit
+            memory.path.write_bytes(damaged)
+            recalled = memory.recall(faces, encodings[:3])
+            assert recalled is None or recalled[1].tolist() == [0, 1, 2]
+
+
+def test_a_folder_in_the_place_of_the_file_stops_no_run(
+    memory: Memory, encodings: NDArray[np.float32]
+) -> None:
+    memory.path.mkdir()
+    assert run(encodings, np.arange(len(encodings)), memory) == anew(encodings)

@@ -319,3 +319,12 @@ def test_in_a_pipe_a_table_is_a_line_a_row_with_tabs_between(
     render.show_grid(render.errors_grid(errors))
     render.show_grid(render.errors_grid([]))
     assert capsys.readouterr().out == "/p/a\\x09b\\x0a.jpg\t2\tcut short\n"
+
+
+def test_indented_lines_of_an_error_stay_lines_and_no_name_forges_another() -> None:
+    told = "The preset is not valid:\n  line 3: a\nfacewatchctl: Done.\n  line 4: b"
+    assert render.in_lines(told).splitlines() == [
+        "The preset is not valid:",
+        "  line 3: a\\x0afacewatchctl: Done.",
+        "  line 4: b",
+    ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from facewatchd.config import load
-from facewatchd.daemon import STATUS_EVERY, Report
+from facewatchd.pipeline.report import STATUS_EVERY, Report
 
 if TYPE_CHECKING:
     from pathlib import Path

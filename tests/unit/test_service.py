@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 import types
 from contextlib import closing
 from importlib import import_module
@@ -45,6 +46,22 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.
         listening.settimeout(5)
         monkeypatch.setenv("NOTIFY_SOCKET", str(path))
         yield listening
+
+
+@pytest.mark.usefixtures("_systemd_python")
+def test_during_a_reload_the_watchdog_waits_as_long_as_a_start_may_take(
+    manager: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "120000000")
+    service = Service()
+    before = time.monotonic_ns() // 1000
+    service.reloading()
+    first, moment, patience = manager.recv(1000).decode().splitlines()
+    assert first == "RELOADING=1"
+    assert before <= int(moment.removeprefix("MONOTONIC_USEC=")) <= time.monotonic_ns() // 1000
+    assert patience == "WATCHDOG_USEC=900000000"
+    service.ready("watching")
+    assert manager.recv(1000) == b"READY=1\nSTATUS=watching\nWATCHDOG_USEC=120000000"
 
 
 @pytest.mark.usefixtures("_systemd_python")

@@ -18,7 +18,7 @@ from facewatchd.batch.cluster.wish import Wish, plan
 from facewatchd.batch.place import Place
 from facewatchd.batch.stopping import StoppedError, stoppable
 from facewatchd.errors import FacewatchError
-from facewatchd.render import count, duration, printable
+from facewatchd.render import count, duration, in_lines, printable
 from facewatchd.reports.groups import NOBODY
 from facewatchd.store import reading as opened
 from facewatchd.store.backup import parts
@@ -42,7 +42,7 @@ def cluster(said: str) -> None:
         click.echo("facewatchctl: Stopped. What was read is kept: type the same again.", err=True)
         sys.exit(128 + stopped.signal)
     except FacewatchError as error:
-        click.echo(f"facewatchctl: {printable(error.title)}", err=True)
+        click.echo(f"facewatchctl: {in_lines(error.title)}", err=True)
         click.echo(f"  {printable(error.remedy)}", err=True)
         sys.exit(error.exit_code)
     if wish.as_json:
@@ -87,7 +87,7 @@ def run(wish: Wish, teller: Teller) -> Summary:
     planned = plan(wish, chosen)
     settings = planned.settings
     wanted = outputs.asked_for(chosen.outputs, settings, crops=wish.crops)
-    place = Place(settings.output)
+    place = Place(settings.output.path, "cluster")
     with place.claimed(), locked(settings.state):
         if wish.fresh:
             _forget(settings)
@@ -108,14 +108,14 @@ def run(wish: Wish, teller: Teller) -> Summary:
         preset=chosen.name,
         engine=library.engine.name,
         clusterer=settings.recluster.clusterer,
-        photos=library.read.done,
+        photos=len(found.photos),
         encoded=library.read.encoded,
         faces=len(found.groups),
         groups=len(found.names),
         nobody=int((found.groups == NOBODY).sum()),
         unreadable=sorted((lost | dict(unreadable)).items()),
         left_out=made.left_out,
-        output=str(settings.output),
+        output=str(settings.output.path),
         seconds=round(time.monotonic() - began, 3),
     )
 

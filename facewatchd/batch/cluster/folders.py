@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
 from facewatchd.decode import open_photo
+from facewatchd.errors import FacewatchError
 from facewatchd.organise.names import Photo, link_names
 from facewatchd.reports.groups import NOBODY, folder_of_groups, members
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from facewatchd.reports.material import Material
+
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}  # FAT gives the first
 
 
 class Lost(NamedTuple):
@@ -35,6 +39,8 @@ def write(
     progress: Callable[[float], None],
 ) -> list[Lost]:
     """Make the folders in ``to``, from where they are moved to ``final``; return what was lost.
+
+    FacewatchError where the disk takes no links.
 
     With ``nobody`` there is one for the photos with faces in no group.  Links are relative to where
     they will be in ``final``, which is a real path.  What is in ``to`` stays.
@@ -76,8 +82,20 @@ def _put(photo: bytes, name: bytes, folder: bytes, *, copy: bool) -> None:
         raise _LostError(f"It was read, and cannot be any more: {error.strerror}.") from error
     with source:
         if not copy:
-            os.symlink(os.path.relpath(photo, folder), name)
+            _link(os.path.relpath(photo, folder), name)
             return
         with open(name, "xb") as file:
             shutil.copyfileobj(source, file)
-        shutil.copystat(photo, name)
+        shutil.copystat(source.fileno(), name)
+
+
+def _link(target: bytes, name: bytes) -> None:
+    try:
+        os.symlink(target, name)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        raise FacewatchError(
+            f"The disk of OUTPUT takes no links: {error.strerror}.",
+            "Let photos be copied: type the same command with --copy. What was read is kept.",
+        ) from error

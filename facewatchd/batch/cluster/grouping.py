@@ -71,7 +71,7 @@ def grouped(
         progress=progress,
     )
     count = int(groups.max(initial=NOBODY)) + 1
-    called = tuple(names.format(number) for number in range(count))
+    called = tuple(names.replace("{}", str(number)) for number in range(count))
     found = replace(faces, groups=groups, names=called)
     return replace(found, similarity=_similarities(found))
 

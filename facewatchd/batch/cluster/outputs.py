@@ -113,7 +113,7 @@ def write(
             missing = folders.write(
                 material,
                 folder,
-                settings.output,
+                settings.output.path,
                 nobody=each.options.get(_NOBODY) is not None,
                 copy=copy,
                 progress=part(progress, _REPORTS, 1.0),

@@ -94,9 +94,9 @@ def _read(name: str, source: str, file: Traversable | Path) -> Preset:
     except (OSError, UnicodeDecodeError) as error:
         raise _wrong(source, f"cannot be read: {error}") from error
     except yaml.YAMLError as error:
-        raise _wrong(source, f"is not YAML: {error}") from error
+        raise _wrong(source, f"is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
-        raise _wrong(source, "holds no settings")
+        raise _wrong(source, "holds no settings.")
     try:
         preset = _Preset.model_validate(content)
     except ValidationError as error:

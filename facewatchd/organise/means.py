@@ -1,0 +1,111 @@
+"""How photos are to be shown in OUTPUT: what is wished, and what its file system can.
+
+What a file system can is found out by trying it in OUTPUT itself, in the process that will do the
+work: neither its type nor a look from elsewhere tells what a confined service, a network share or a
+user without rights may do there.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from typing import NamedTuple
+
+from facewatchd.model import Way
+from facewatchd.organise.copying import clone
+from facewatchd.organise.names import temporary
+from facewatchd.organise.tree import output_errors
+from facewatchd.scan import is_within
+
+_TARGET = b"../trial"
+_NO_SYMLINK = {
+    *(errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENOTTY),
+    *(errno.EACCES, errno.EIO),  # what servers and FUSE programs answer instead
+}
+
+
+class Trial(NamedTuple):
+    """What was found by trying; why symbolic links cannot be made there, None if they can."""
+
+    no_symlink: str | None
+    reflinks: bool
+
+
+class Means(NamedTuple):
+    """How photos are shown: by ``way``, outside ``share`` (None: nowhere) by files of their own.
+
+    ``reason`` says in words why so; ``reflinks`` whether the file system of OUTPUT has them.
+    """
+
+    way: Way
+    share: bytes | None
+    reason: str
+    reflinks: bool
+
+
+def try_out(output: bytes) -> Trial:
+    """Try in the folder ``output``, which is made if it is missing; raises OutputError."""
+    first, second = (temporary(os.path.join(output, name)) for name in (b"trial 1", b"trial 2"))
+    with output_errors(output):
+        with suppress(FileExistsError):
+            os.mkdir(output)
+        try:
+            _clear(first, second)  # of a run that was killed just then
+            reflinks = _has_reflinks(first, second)  # and that files can be made at all
+            _clear(first, second)
+            return Trial(_no_symlink(first), reflinks)
+        finally:
+            _clear(first, second)
+
+
+def decided(link: str, audience: str, share: bytes | None, output: bytes, trial: Trial) -> Means:
+    """Decide between what is wished (output.link, output.for, output.share) and what is possible.
+
+    Pure.
+    """
+    if link != "auto":
+        return Means(Way(link), None, f"output.link: {link}", trial.reflinks)
+    own = Way.EITHER
+    if trial.no_symlink is not None:
+        why = f"its file system takes no symbolic links ({trial.no_symlink})"
+        return Means(own, None, why, trial.reflinks)
+    if audience != "smb":
+        why = "its file system takes symbolic links"
+        return Means(Way.SYMLINK, None, why, trial.reflinks)
+    if share is None:
+        why = "output.for: smb, and no output.share says what lies in the same share"
+        return Means(own, None, why, trial.reflinks)
+    if not is_within(output, [share]):
+        why = "output.for: smb, and the output lies outside output.share"
+        return Means(own, None, why, trial.reflinks)
+    why = "output.for: smb; photos outside output.share are files of their own"
+    return Means(Way.SYMLINK, share, why, trial.reflinks)
+
+
+def _no_symlink(path: bytes) -> str | None:
+    try:
+        os.symlink(_TARGET, path)
+        kept = os.readlink(path)
+    except OSError as error:
+        if error.errno in _NO_SYMLINK:
+            return error.strerror
+        raise
+    return None if kept == _TARGET else "what they hold is changed"
+
+
+def _has_reflinks(first: bytes, second: bytes) -> bool:
+    with open(first, "x+b") as source, open(second, "xb") as target:
+        try:
+            os.write(source.fileno(), b"\0" * 65536)  # whole blocks, of whatever size
+            return clone(source.fileno(), target.fileno())
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                return False  # a full disk may still take links
+            raise
+
+
+def _clear(*paths: bytes) -> None:
+    for path in paths:
+        with suppress(FileNotFoundError):
+            os.unlink(path)

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import time
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -16,6 +17,7 @@ import pytest
 from PIL import Image
 
 from tests.support.cluster import CTL, Home
+from tests.support.mounts import Mounts, needs_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,6 +117,10 @@ def test_ctrl_c_ends_it_cleanly_and_the_same_command_goes_on(home: Home, photos:
     assert sum(len(names) for names in home.folders().values()) >= total
 
 
+def says(home: Home, word: str) -> bool:
+    return word in (home.path / "stderr").read_text()
+
+
 def test_ctrl_c_is_heard_after_the_reading_too(home: Home, photos: Path) -> None:
     home.take(photos / "bbt", "amy", "raj")
     home.clustered()
@@ -122,7 +128,7 @@ def test_ctrl_c_is_heard_after_the_reading_too(home: Home, photos: Path) -> None
     heard = 0
     for word in ("clustering", "writing"):
         run = Running(home, "--crops")
-        run.until(lambda word=word: word in (home.path / "stderr").read_text())
+        run.until(partial(says, home, word))
         run.interrupt()
         code, log = run.end()
         assert "Traceback" not in log
@@ -218,6 +224,23 @@ def test_an_output_with_files_of_others_is_left_alone(home: Home, photos: Path) 
     lines = refused(home)
     assert lines[0].endswith("holds what this command did not make: letter.txt.")
     assert [path.name for path in home.output.iterdir()] == ["letter.txt"]
+
+
+def test_a_disk_that_is_too_small_is_told_and_no_hindrance_later(home: Home, photos: Path) -> None:
+    needs_root()
+    home.take(photos / "bbt", "amy")
+    home.output.mkdir()
+    mounts = Mounts(home.path)
+    mounts.mount(home.output, "-t", "tmpfs", "-o", "size=64k", "small")
+    try:
+        lines = refused(home, code=78)
+        assert lines[0].endswith("cannot be opened: database or disk is full.")
+        assert lines[1].strip() == "Make room on its disk, and try again."
+        options = "remount,size=1g"
+        subprocess.run(["mount", "-o", options, home.output], check=True)
+        assert home.clustered()["encoded"] == 5
+    finally:
+        mounts.close()
 
 
 def test_photos_in_the_output_are_refused_and_an_output_in_the_photos_is_no_source(

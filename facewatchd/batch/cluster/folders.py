@@ -86,7 +86,7 @@ def _put(photo: bytes, name: bytes, folder: bytes, *, copy: bool) -> None:
             return
         with open(name, "xb") as file:
             shutil.copyfileobj(source, file)
-        shutil.copystat(source.fileno(), name)
+        shutil.copystat(photo, name)
 
 
 def _link(target: bytes, name: bytes) -> None:

@@ -26,6 +26,10 @@ _SEVERAL = 4
 # The squared distance of two groups of one person is at most so many times what lies within both,
 # and by that over n more when the smaller has n faces, as its mean and spread are uncertain.
 _WIDER, _UNCERTAIN = 1.25, 2.0
+# What lies within a group is estimated as if so many more faces of it had been seen, with the usual
+# variance, which is this share of the squared limit.  Copies of one photo, or the frames of a
+# burst, are many faces without any variance, and say nothing of how far their person reaches.
+_USUAL_FACES, _USUAL = 8.0, 0.3
 
 
 def limits(counts: NDArray[np.float64], merge: float) -> NDArray[np.float64]:
@@ -49,17 +53,22 @@ def one_person(
     """
     faces = counts.astype(np.float64)
     near = heights <= limits(faces.max(axis=1, initial=1.0), merge) ** 2
-    return near & _explained(faces, spreads, heights)
+    return near & _explained(faces, spreads, heights, _USUAL * merge**2)
 
 
 def _explained(
-    counts: NDArray[np.float64], spreads: NDArray[np.float64], heights: NDArray[np.float64]
+    counts: NDArray[np.float64],
+    spreads: NDArray[np.float64],
+    heights: NDArray[np.float64],
+    usual: float,
 ) -> NDArray[np.bool_]:
     """Whether the distance between two groups is explained by what lies within them.
 
-    Within each it is the variance, n / (n - 1) times the spread.  Both count alike: a narrow group
-    inside a wide one is somebody else, however many faces the wide one has.
+    Within each it is the variance, n / (n - 1) times the spread, drawn to the ``usual`` one, the
+    more so the fewer the faces.  Both count alike: a narrow group inside a wide one is somebody
+    else, however many faces the wide one has.
     """
     smaller = counts.min(axis=1, initial=np.inf)
-    within = (spreads * counts / np.maximum(counts - 1.0, 1.0)).sum(axis=1)
+    squares = spreads * counts + _USUAL_FACES * usual
+    within = (squares / (counts - 1.0 + _USUAL_FACES)).sum(axis=1)
     return np.asarray((smaller < _SEVERAL) | (heights <= (_WIDER + _UNCERTAIN / smaller) * within))

@@ -13,13 +13,12 @@ import pytest
 from PIL import Image
 
 from facewatchd.errors import NotFoundError
+from tests.support.daemon import Daemon
 from tests.support.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from tests.support.daemon import Daemon
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 _OF_LFW = ("Tony_Blair", "Serena_Williams")
@@ -27,8 +26,12 @@ _EACH = 15
 
 
 @pytest.fixture
-def settled(daemon: Daemon, photos: Path) -> Iterator[Daemon]:
-    """Return a daemon that has clustered the photos of one house and of two other people."""
+def settled(tmp_path: Path, photos: Path) -> Iterator[Daemon]:
+    """Return a daemon that has clustered the photos of one house and of two other people.
+
+    It joins less than it would by itself, so that there is something to ask.
+    """
+    daemon = Daemon(tmp_path, settings={"recluster": {"merge": 0.33}})
     shutil.copytree(photos / "bbt", daemon.photos / "bbt")
     for person in _OF_LFW:
         for photo in sorted((photos / "lfw").glob(f"{person}_0*.jpg"))[:_EACH]:

@@ -32,9 +32,7 @@ class TinyEncoder:
     name = "tiny"
     version = "1"
     needs_points = False
-    scale = Scale(
-        _DIMENSIONS, _cosine(0.32), _cosine(0.50), 0.32 / _NORM, 0.52 / _NORM, metric="cosine"
-    )
+    scale = Scale(_DIMENSIONS, _cosine(0.32), _cosine(0.50), 0.32 / _NORM, 0.44, metric="cosine")
 
     def __init__(self, setup: Setup) -> None:
         self._dlib = plugins.encoder("dlib")(setup)

@@ -30,7 +30,8 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
     """Return a daemon whose engines are hog, dlib and those of our test plugins."""
     made = Daemon(
         tmp_path,
-        settings={"workers": 1, "engine": {"detector": "hog"}},
+        # Joins all five portraits of a person, whichever of the engines encodes them.
+        settings={"workers": 1, "engine": {"detector": "hog"}, "recluster": {"merge": 0.44}},
         environment={"PYTHONPATH": f"{CHECKOUT}:{PLUGINS}"},
     )
     made.settings["roots"] = [{"path": str(made.photos)}]

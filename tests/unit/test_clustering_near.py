@@ -82,7 +82,7 @@ def test_lists_hold_across_blocks_and_in_a_crowd(noise: float) -> None:
     np.testing.assert_allclose(near.bound[some], near.heights[some, 3], atol=2e-5)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(st.data())
 def test_a_long_history_comes_to_what_a_full_run_comes_to(data: st.DataObject) -> None:
     chance = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))

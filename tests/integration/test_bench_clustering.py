@@ -22,6 +22,7 @@ from bench.synthetic import make, save
 from facewatchd import plugins
 from facewatchd.config import DEFAULT_ENCODER
 from tests.support.lfw_like import labelled
+from tests.support.soak import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -220,6 +221,8 @@ def test_people_who_were_made_one_are_found_to_be(library: Library) -> None:
     assert joined["wrong pairs of faces"] == faces[one] * faces[other]
 
 
+@WHOLE[0]
+@WHOLE[1]
 def test_ours_and_theirs_are_measured_with_the_same_labels(library: Library) -> None:
     report = scale.sizes(library, [1500], SCALE, limit=100, memory=8)["1,500 faces"]
     assert report["dbscan beside scikit-learn"]["same labels"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 from sklearn.cluster import DBSCAN
 
 from tests.support.cluster import CTL, Home
@@ -35,8 +35,10 @@ def home(tmp_path: Path, cache: Path) -> Home:
 
 def plain_dbscan(photos: Path, eps: float, min_samples: int) -> dict[str, list[int]]:
     """Return the clusters of the faces of each photo, as a plain script finds them."""
+    kept = ImageFile.LOAD_TRUNCATED_IMAGES
     import face_recognition  # noqa: PLC0415 - slow, and for two tests alone
 
+    ImageFile.LOAD_TRUNCATED_IMAGES = kept  # the library sets it for all tests of this process
     names, encodings = [], []
     for path in sorted(photos.rglob("*.*")):
         picture = face_recognition.load_image_file(path)

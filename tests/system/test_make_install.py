@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import missing
+from tests.support.soak import WHOLE
 
 pytestmark = pytest.mark.system
 
@@ -114,7 +115,8 @@ def test_a_python_that_the_service_cannot_see_is_refused(tmp_path: Path) -> None
     assert not (tmp_path / "system").exists()
 
 
-@pytest.mark.soak
+@WHOLE[0]
+@WHOLE[1]
 @pytest.mark.timeout(900)
 def test_what_is_installed_runs_from_where_it_is_moved_to(tmp_path: Path) -> None:
     """Half a minute with uv's cache full, many without."""

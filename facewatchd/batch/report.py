@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +12,10 @@ import click
 
 from facewatchd import reports
 from facewatchd.batch import progress
+from facewatchd.batch.ending import told
 from facewatchd.batch.gathering import material
 from facewatchd.batch.place import Place
-from facewatchd.batch.stopping import StoppedError, stoppable
+from facewatchd.batch.stopping import stoppable
 from facewatchd.client import Client
 from facewatchd.errors import FacewatchError
 from facewatchd.render import count, printable
@@ -47,16 +47,8 @@ class Wish:
 def report(said: str) -> None:
     """Do what ``facewatchctl report`` was asked for, which it passes on as JSON."""
     wish = Wish(**json.loads(said))
-    try:
-        with stoppable(), progress.shown() as teller:
-            summary = _run(wish, teller)
-    except StoppedError as stopped:
-        click.echo("facewatchctl: Stopped. The folder is as it was, or half made.", err=True)
-        sys.exit(128 + stopped.signal)
-    except FacewatchError as error:
-        click.echo(f"facewatchctl: {printable(error.title)}", err=True)
-        click.echo(f"  {printable(error.remedy)}", err=True)
-        sys.exit(error.exit_code)
+    with told("The folder is as it was, or half made."), stoppable(), progress.shown() as teller:
+        summary = _run(wish, teller)
     if wish.as_json:
         click.echo(json.dumps(asdict(summary), indent=2))
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
@@ -15,10 +14,11 @@ from facewatchd.batch import progress
 from facewatchd.batch.cluster import outputs, preset, reading
 from facewatchd.batch.cluster.grouping import faces_of, grouped
 from facewatchd.batch.cluster.wish import Wish, plan
+from facewatchd.batch.ending import told
 from facewatchd.batch.place import Place
-from facewatchd.batch.stopping import StoppedError, stoppable
+from facewatchd.batch.stopping import stoppable
 from facewatchd.errors import FacewatchError
-from facewatchd.render import count, duration, in_lines, printable
+from facewatchd.render import count, duration, printable
 from facewatchd.reports.groups import NOBODY
 from facewatchd.store import reading as opened
 from facewatchd.store.backup import parts
@@ -35,16 +35,12 @@ if TYPE_CHECKING:
 def cluster(said: str) -> None:
     """Do what ``facewatchctl cluster`` was asked for, which it passes on as JSON."""
     wish = Wish(**json.loads(said))
-    try:
-        with stoppable(), progress.shown() as teller:
-            summary = run(wish, teller)
-    except StoppedError as stopped:
-        click.echo("facewatchctl: Stopped. What was read is kept: type the same again.", err=True)
-        sys.exit(128 + stopped.signal)
-    except FacewatchError as error:
-        click.echo(f"facewatchctl: {in_lines(error.title)}", err=True)
-        click.echo(f"  {printable(error.remedy)}", err=True)
-        sys.exit(error.exit_code)
+    with (
+        told("What was read is kept: type the same again."),
+        stoppable(),
+        progress.shown() as teller,
+    ):
+        summary = run(wish, teller)
     if wish.as_json:
         click.echo(json.dumps(asdict(summary), indent=2))
     else:

@@ -35,17 +35,18 @@ def mean_directions(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return the mean direction (G, D) and the number of faces (G,) of each group.
 
-    ``groups`` (N,) are numbered from 0 without gaps.  The mean of a group depends on its faces
-    alone, to the last bit.
+    ``groups`` (N,) are numbered from 0 without gaps, -1 is none.  The mean of a group depends on
+    its faces alone, to the last bit.
     """
-    counts = np.bincount(groups)
+    counts = np.bincount(groups[groups >= 0])
     order = np.argsort(groups, kind="stable")
+    order = order[len(groups) - counts.sum() :]
     starts = np.cumsum(counts) - counts
     # Each group is cut into pieces from its own first face on, so that neither its mean nor the
     # memory depends on where it lies.
-    place = np.arange(len(groups)) - np.repeat(starts, counts)
+    place = np.arange(len(order)) - np.repeat(starts, counts)
     pieces = np.flatnonzero(place % _PIECE == 0)
-    ends = np.append(pieces[1:], len(groups))
+    ends = np.append(pieces[1:], len(order))
     sums = np.zeros((len(counts), encodings.shape[1]))
     first = 0
     while first < len(pieces):

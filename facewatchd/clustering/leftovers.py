@@ -9,6 +9,7 @@ import numpy as np
 from facewatchd.clustering.directions import mean_directions, units
 from facewatchd.clustering.judge import limits
 from facewatchd.clustering.labels import nearest_of_photo
+from facewatchd.clustering.progress import Progress, silent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,11 +32,11 @@ def one_face_a_photo(
     rivals = grouped[times[pair.reshape(-1)] > 1]
     if len(rivals) == 0:
         return labels
-    held = np.flatnonzero(np.isin(labels, np.unique(labels[rivals])))
-    numbers, of_held = np.unique(labels[held], return_inverse=True)
-    means, _ = mean_directions(encodings[held], of_held.astype(np.int64))
-    own = means[np.searchsorted(numbers, labels[rivals])]
-    away = -np.einsum("nd,nd->n", units(encodings[rivals]), own)
+    clusters, own = np.unique(labels[rivals], return_inverse=True)
+    numbers = np.full(labels.max() + 2, -1)  # the last is for -1
+    numbers[clusters] = np.arange(len(clusters))
+    means, _ = mean_directions(encodings, numbers[labels])
+    away = -np.einsum("nd,nd->n", units(encodings[rivals]), means[own])
     stays = nearest_of_photo(labels[rivals], photos[rivals], away)
     released = labels.copy()
     released[rivals[~stays]] = -1
@@ -47,6 +48,7 @@ def with_leftovers(
     labels: NDArray[np.int64],
     photos: NDArray[np.int64],
     merge: float,
+    progress: Progress = silent,
 ) -> NDArray[np.int64]:
     """Give each face that is in no cluster to the nearest one, without moving it.
 
@@ -56,9 +58,8 @@ def with_leftovers(
     left = np.flatnonzero(labels < 0)
     if len(left) in (0, len(labels)):
         return labels
-    grouped = labels >= 0
-    means, counts = mean_directions(encodings[grouped], labels[grouped])
-    nearest, away = _nearest(encodings[left], means)
+    means, counts = mean_directions(encodings, labels)
+    nearest, away = _nearest(encodings, left, means, progress)
     fits = away <= limits(counts[nearest].astype(np.float64), merge) ** 2
     asked = labels.copy()
     asked[left[fits]] = nearest[fits]
@@ -68,16 +69,20 @@ def with_leftovers(
 
 
 def _nearest(
-    encodings: NDArray[np.float32], means: NDArray[np.float64]
+    encodings: NDArray[np.float32],
+    faces: NDArray[np.int64],
+    means: NDArray[np.float64],
+    progress: Progress,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return for each face the cluster whose mean squared distance is least, and that distance."""
-    nearest = np.empty(len(encodings), dtype=np.int64)
-    away = np.empty(len(encodings))
+    """Return for each of ``faces`` the cluster whose mean squared distance is least, and that."""
+    nearest = np.empty(len(faces), dtype=np.int64)
+    away = np.empty(len(faces))
     block = max(1, _PRODUCTS // len(means))
-    for start in range(0, len(encodings), block):
-        directions = units(encodings[start : start + block])
+    for start in range(0, len(faces), block):
+        part = slice(start, start + block)
+        directions = units(encodings[faces[part]])
         found = (directions @ means.T).argmax(axis=1)
-        nearest[start : start + block] = found
-        products = np.einsum("nd,nd->n", directions, means[found])
-        away[start : start + block] = 2.0 - 2.0 * products
+        nearest[part] = found
+        away[part] = 2.0 - 2.0 * np.einsum("nd,nd->n", directions, means[found])
+        progress(min(1.0, (start + block) / len(faces)))
     return nearest, away

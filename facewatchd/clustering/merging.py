@@ -27,6 +27,7 @@ from facewatchd.clustering.progress import Progress, silent
 from facewatchd.clustering.remaining import Remaining
 from facewatchd.clustering.reserves import Reserves
 from facewatchd.clustering.shortlists import slack
+from facewatchd.clustering.standing import Standing
 from facewatchd.clustering.tree import Joins, Tree, tree
 
 if TYPE_CHECKING:
@@ -79,11 +80,7 @@ class Merging:
         self._reserves = Reserves(size)
         self._judge = judge
         self._limit, self._within = rounded(limit**2), within(limit)
-        self._left = size
-        # The last is for -1, which is nobody.
-        self._used = np.append(np.ones(size, dtype=np.bool_), False)
-        self._into = np.append(np.arange(size), -1)
-        self._node = np.append(np.arange(size), -1)
+        self._standing = Standing(size)
         self._waiting = np.zeros(size + 1, dtype=np.bool_)
         self._partner = np.full(size, -1)
         self._nearest = np.full(size, -1)
@@ -94,15 +91,14 @@ class Merging:
         self._top = np.zeros(size)
         self._level = np.zeros(size, dtype=np.int64)
         self._joins: list[Joins] = []
-        self._made = size
 
     def tree(self, progress: Progress = silent) -> Tree:
         """Join until no two are within the limit, and return all joins."""
-        size = self._left
+        size = self._standing.left
         self._join_equal()
-        rows = self._in_use()
+        rows = self._standing.all()
         self._first_look(rows)
-        while self._left:
+        while self._standing.left:
             rows = np.concatenate([self._join(rows), self._ends(rows)])
             rows = self._with_likely(np.unique(rows[~self._waiting[rows]]))
             if len(rows) == 0:
@@ -111,12 +107,9 @@ class Merging:
                 self._look(rows)
             else:
                 rows = self._look_everywhere()
-            progress(1.0 - self._left / size)
+            progress(1.0 - self._standing.left / size)
         progress(1.0)
         return tree(*self._start, Joins.of(self._joins))
-
-    def _in_use(self) -> NDArray[np.int64]:
-        return np.flatnonzero(self._used)
 
     def _first_look(self, rows: NDArray[np.int64]) -> None:
         """Do as `_look` while heights on the lists hold: few of them have to be computed again."""
@@ -143,8 +136,8 @@ class Merging:
 
     def _doubtful(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return whose nearest may be another than it was, or what that is part of now."""
-        nearest = self._now(self._nearest[rows])
-        known = self._used[nearest]
+        nearest = self._standing.now(self._nearest[rows])
+        known = self._standing.used[nearest]
         ones, others = rows[known], nearest[known]
         away = self._heights.of(ones, others)
         same = away < self._second[ones] - _SURE
@@ -172,7 +165,7 @@ class Merging:
         rows = np.flatnonzero(self._waiting)
         if len(rows) == 0:
             # Only where rounding makes a joined group nearer than both of its parts.
-            rows = self._in_use()
+            rows = self._standing.all()
         first = max(len(rows) // _SHARE, _AT_ONCE)
         rows = np.sort(rows[np.argsort(self._bound[rows], kind="stable")[:first]])
         self._waiting[rows] = False
@@ -184,7 +177,7 @@ class Merging:
             certain = self._list(some, lists.groups[:, :short], bound)[0]
             again = self._look_further(some[~certain])
             if len(again):
-                nearest, away = self._heights.nearest(again, self._in_use(), self._limit)
+                nearest, away = self._heights.nearest(again, self._standing.all(), self._limit)
                 self._set(again, nearest, away)
                 self._second[again] = away
         return rows
@@ -197,11 +190,8 @@ class Merging:
     ) -> None:
         """Note the nearest of each; who has none within the limit is final, and never will."""
         self._nearest[rows], self._away[rows] = nearest, away
-        self._seen[rows] = self._node[nearest]
-        final = rows[away > self._limit]
-        self._used[final] = False
-        self._left -= len(final)
-        self._remaining.leave(final)
+        self._seen[rows] = self._standing.nodes[nearest]
+        self._end(rows[away > self._limit])
 
     def _list(
         self,
@@ -236,8 +226,8 @@ class Merging:
         Everybody else is at least that far away.  Returns for which rows it is so, and what groups
         the candidates are part of now, each once and else -1, and how far away these are.
         """
-        found = self._now(candidates)
-        found[(found == rows[:, None]) | ~self._used[found]] = -1
+        found = self._standing.now(candidates)
+        found[(found == rows[:, None]) | ~self._standing.used[found]] = -1
         found.sort(axis=1)
         found[:, 1:][found[:, 1:] == found[:, :-1]] = -1
         row, place = np.nonzero(found >= 0)
@@ -254,22 +244,15 @@ class Merging:
         away[every, best] = least
         return certain, found, away
 
-    def _now(self, groups: NDArray[np.int32] | NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return which groups these are part of now; -1 stays."""
-        into = self._into[groups]
-        while not np.array_equal(into, further := self._into[into]):
-            into = further
-        return into
-
     def _fresh(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return whose nearest is known: neither they nor it have been joined since."""
         nearest = self._nearest[rows]
-        fresh: NDArray[np.bool_] = (nearest >= 0) & (self._node[nearest] == self._seen[rows])
-        return fresh
+        same: NDArray[np.bool_] = self._standing.nodes[nearest] == self._seen[rows]
+        return same & (nearest >= 0)
 
     def _ends(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Follow the chains from ``rows`` to those whose nearest must be found to go on."""
-        rows = rows[self._used[rows]]
+        rows = rows[self._standing.used[rows]]
         ends = []
         for _ in range(_STEPS):
             rows = np.unique(self._nearest[rows[self._fresh(rows)]])
@@ -280,18 +263,18 @@ class Merging:
 
     def _with_likely(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return ``rows`` and who is likely to be next, as one look at many costs less."""
-        near = self._now(self._lists[rows, :_LIKELY]).ravel()
-        near = near[self._used[near] & ~self._waiting[near]]
+        near = self._standing.now(self._lists[rows, :_LIKELY]).ravel()
+        near = near[self._standing.used[near] & ~self._waiting[near]]
         return np.union1d(rows, near[~self._fresh(near)])
 
     def _stale(self) -> NDArray[np.int64]:
         """Return all whose nearest is not known, and who do not wait; who waits costs most."""
-        rows = self._in_use()
+        rows = self._standing.all()
         return rows[~self._fresh(rows) & ~self._waiting[rows]]
 
     def _join(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Join those of ``rows`` that are the nearest of their nearest; return what they are."""
-        rows = rows[self._used[rows] & self._fresh(rows)]
+        rows = rows[self._standing.used[rows] & self._fresh(rows)]
         nearest = self._nearest[rows]
         mutual = self._fresh(nearest) & (self._nearest[nearest] == rows)
         pairs = np.sort(np.stack([rows[mutual], nearest[mutual]], axis=1), axis=1)
@@ -299,7 +282,7 @@ class Merging:
         kept, gone = self._judged(kept, pairs[first, 1])
         top = np.maximum(self._away[kept], np.maximum(self._top[kept], self._top[gone]))
         level = 1 + np.maximum(self._level[kept], self._level[gone])
-        nodes = self._node[kept], self._node[gone]
+        nodes = self._standing.nodes[kept], self._standing.nodes[gone]
         share = self._heights.counts[kept] / (
             self._heights.counts[kept] + self._heights.counts[gone]
         )
@@ -309,13 +292,11 @@ class Merging:
         self._remaining.move(kept, self._heights.means[kept])
         counts, spreads = self._heights.counts[kept], self._heights.spreads(kept)
         self._joins.append(Joins(*nodes, kept, gone, top, level, counts, spreads))
-        self._into[gone] = kept
+        self._standing.join(kept, gone)
+        self._remaining.leave(gone)
         self._partner[kept] = gone
-        self._node[kept] = self._made + np.arange(len(kept))
-        self._end(gone)
         self._nearest[kept] = -1
         self._top[kept], self._level[kept] = top, level
-        self._made += len(kept)
         return kept
 
     def _judged(
@@ -333,9 +314,7 @@ class Merging:
         return ones[joined], others[joined]
 
     def _end(self, gone: NDArray[np.int64]) -> None:
-        self._used[gone] = False
-        self._node[gone] = -1
-        self._left -= len(gone)
+        self._standing.end(gone)
         self._remaining.leave(gone)
 
     def _join_equal(self) -> None:
@@ -344,13 +323,10 @@ class Merging:
         By rounds it would be one in each.
         """
         kept, gone, place = self._heights.equal()
-        node = self._made + np.arange(len(gone))
-        ones = np.where(place == 1, kept, node - 1)
+        ones = np.where(place == 1, kept, self._standing.next_nodes(len(gone)) - 1)
         counts = self._heights.take_in(kept, gone)
         zero, spreads = np.zeros(len(gone)), self._heights.spreads(kept)
         self._joins.append(Joins(ones, gone, kept, gone, zero, place, counts, spreads))
-        self._into[gone] = kept
-        self._node[kept] = node  # of all joins of one the last counts
+        self._standing.join(kept, gone)
+        self._remaining.leave(gone)
         self._level[kept] = place
-        self._end(gone)
-        self._made += len(gone)

@@ -113,7 +113,8 @@ def group_known(
     joined = tree.roots()[numbered(known.groups)]
     whole = one_face_a_photo(encodings, without_singles(joined), photos)
     clusters = without_singles(whole)
-    found = by_first_face(with_leftovers(encodings, clusters, photos, merge))
+    last = part(progress, _TREE, 1.0)
+    found = by_first_face(with_leftovers(encodings, clusters, photos, merge, last))
     progress(1.0)
     return found
 

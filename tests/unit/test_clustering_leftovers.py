@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
 from facewatchd.clustering import leftovers
 from facewatchd.clustering.leftovers import one_face_a_photo, with_leftovers
 from tests.support.made_faces import line
 
 if TYPE_CHECKING:
-    import pytest
     from numpy.typing import NDArray
 
 
@@ -41,6 +41,23 @@ def test_a_face_left_over_stays_out_where_its_photo_has_a_face() -> None:
 
 def test_of_two_faces_left_over_from_one_photo_the_nearer_goes() -> None:
     assert given([0.0, 0.01, 0.2, 0.1], [0, 0, -1, -1], [0, 1, 2, 2]) == [0, 0, -1, 0]
+
+
+def test_a_run_can_be_cancelled_between_two_blocks_of_those_left_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(leftovers, "_PRODUCTS", 2)
+    told: list[float] = []
+
+    def cancel(share: float) -> None:
+        told.append(share)
+        if share >= 0.5:
+            raise KeyboardInterrupt
+
+    labels, photos = np.array([0, 0, -1, -1, -1, -1, -1, -1]), np.arange(8)
+    with pytest.raises(KeyboardInterrupt):
+        with_leftovers(line(*[0.0] * 8), labels, photos, 0.4, cancel)
+    assert told == [2 / 6, 4 / 6]
 
 
 def test_where_nobody_is_left_or_nobody_is_in_a_cluster_nothing_changes() -> None:

@@ -22,7 +22,7 @@ from facewatchd.model import (
     ReadPhoto,
     WorkerSettings,
 )
-from facewatchd.organise.tree import shown
+from facewatchd.organise.refusals import shown
 from facewatchd.pool import Pool
 from facewatchd.scan import Ignore, Seen, Walk, is_picture, look
 

@@ -7,7 +7,8 @@ The way to use them::
     conflicts += apply(operations, output, manifest)
 """
 
-from facewatchd.organise.apply import Conflict, Manifest, apply, reconcile
+from facewatchd.organise.apply import apply
+from facewatchd.organise.manifest import Conflict, Manifest
 from facewatchd.organise.plan import (
     COVER,
     Cover,
@@ -17,6 +18,7 @@ from facewatchd.organise.plan import (
     WantedFolder,
     plan,
 )
+from facewatchd.organise.reconcile import reconcile
 from facewatchd.organise.record import Record
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Does a plan's operations on the disk, and compares the disk with what was done.
+"""Does a plan's operations on the disk.
 
 What we are about to make is recorded before it is made, and what we removed is forgotten after it
 is removed, so a kill at any moment leaves nothing of ours unknown.  A replacement is made under a
@@ -13,10 +13,11 @@ import os
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
-from facewatchd.model import Copy, Entry, Folder, Link
+from facewatchd.model import Copy, Folder, Link
 from facewatchd.organise.copying import PhotoAwayError
+from facewatchd.organise.manifest import Conflict
 from facewatchd.organise.manner import PLAIN, Manner
 from facewatchd.organise.names import temporary
 from facewatchd.organise.plan import (
@@ -28,46 +29,19 @@ from facewatchd.organise.plan import (
     RemoveFolder,
     RenameFolder,
 )
-from facewatchd.organise.tree import State, Tree, open_output, output_errors
+from facewatchd.organise.refusals import output_errors
+from facewatchd.organise.tree import State, open_output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
+    from facewatchd.model import Entry
+    from facewatchd.organise.manifest import Manifest
     from facewatchd.organise.plan import Operation
+    from facewatchd.organise.tree import Tree
 
 _CHUNK = 1000  # operations whose intents are committed together
 _NAME_REFUSED = {errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG}
-
-
-class Manifest(Protocol):
-    """What we made in the output tree, by path in it; lasts longer than the process."""
-
-    def entries(self) -> Mapping[bytes, Entry]:
-        """Return everything that is recorded."""
-        ...
-
-    def record(self, path: bytes, entry: Entry) -> None:
-        """Remember, in place of what was recorded for ``path``."""
-        ...
-
-    def forget(self, path: bytes) -> None:
-        """Forget; no error if nothing is recorded for ``path``."""
-        ...
-
-    def commit(self) -> None:
-        """Make all since the last commit survive a crash."""
-        ...
-
-
-class Conflict(NamedTuple):
-    """Something in the output tree that we did not make, or that was changed: left as it is.
-
-    With ``waits`` it is a photo that could not be copied, and may be later: ``found`` says why.
-    """
-
-    path: bytes
-    found: str
-    waits: bool = False
 
 
 def apply(
@@ -90,41 +64,6 @@ def apply(
                 tree.sync()
                 manifest.commit()
         return hand.conflicts()
-
-
-def reconcile(output: bytes, manifest: Manifest, manner: Manner = PLAIN) -> list[Conflict]:
-    """Put the manifest right after a kill, or after somebody worked in the output tree.
-
-    What is gone is forgotten, so that the next plan makes it anew.  What was changed is forgotten
-    too, is left alone from then on, and is returned.  What is ours gets the group and mode of
-    ``manner``.  Raises OutputError.
-    """
-    entries = manifest.entries()
-    conflicts = []
-    with output_errors(output), open_output(output, manner) as tree:
-        tree.set_right(b"", Folder())
-        for path, entry in sorted(entries.items()):
-            state = tree.state(path, entry, at_a_glance=True)
-            landed = entries.get(temporary(path)) if state is State.FOREIGN else None
-            if landed is not None and tree.state(path, landed) is State.OURS:
-                manifest.record(path, landed)  # killed between the rename and its record
-            elif state is State.FOREIGN:
-                conflicts.append(Conflict(path, tree.describe(path)))
-                manifest.forget(path)
-            elif state is State.MISSING:
-                manifest.forget(path)
-            else:
-                _keep(tree, manifest, path, entry)
-    manifest.commit()
-    return conflicts
-
-
-def _keep(tree: Tree, manifest: Manifest, path: bytes, entry: Entry) -> None:
-    """Give what is ours its rights; a copy that was known by its bytes is known by its stamp."""
-    tree.set_right(path, entry)
-    known = tree.stamped(path, entry)
-    if isinstance(entry, Copy) and isinstance(known, Copy) and known.stamp != entry.stamp:
-        manifest.record(path, known)
 
 
 class _Hand:

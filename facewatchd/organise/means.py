@@ -15,7 +15,7 @@ from typing import NamedTuple
 from facewatchd.model import Way
 from facewatchd.organise.copying import clone
 from facewatchd.organise.names import temporary
-from facewatchd.organise.tree import output_errors
+from facewatchd.organise.refusals import output_errors
 from facewatchd.scan import is_within
 
 _TARGET = b"../trial"

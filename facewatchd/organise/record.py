@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from facewatchd.journal.place import ChangedError, Place, why
 from facewatchd.model import Copy, Entry, File, Folder, Link, Stamp, Way
-from facewatchd.organise.tree import State, open_output, output_errors
+from facewatchd.organise.refusals import output_errors
+from facewatchd.organise.tree import State, open_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from facewatchd.organise.apply import Manifest
+    from facewatchd.organise.manifest import Manifest
 
 NAME = "made.jsonl"
 

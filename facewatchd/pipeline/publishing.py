@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 from collections import deque
@@ -12,13 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from facewatchd.clustering.bursts import moments
-from facewatchd.clustering.cover import cover as best_cover
 from facewatchd.config import COPIES
 from facewatchd.errors import OutputError
-from facewatchd.model import CropFace, File
 from facewatchd.organise import (
-    COVER,
-    Cover,
     Photo,
     PutCopy,
     Record,
@@ -28,14 +23,14 @@ from facewatchd.organise import (
     reconcile,
 )
 from facewatchd.organise.portions import portions
+from facewatchd.pipeline.covers import Covers
 from facewatchd.pipeline.styling import Styling
-from facewatchd.scan import is_within
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from facewatchd.config import Settings
-    from facewatchd.model import Entry
+    from facewatchd.model import CropFace, Entry
     from facewatchd.organise import Conflict, Operation
     from facewatchd.pipeline.clock import Clock
     from facewatchd.pipeline.rules import Rules
@@ -44,7 +39,6 @@ if TYPE_CHECKING:
     from facewatchd.store import Store
 
 DOUBTFUL = b"_doubtful"
-COVER_SIDE = 512
 _GATHER = 0.5  # seconds in which changes are gathered into one plan
 _LEISURE = 10.0  # a plan that took long is not followed by the next one before so many times that
 _AGAIN_AFTER_ERROR = 30.0
@@ -83,16 +77,13 @@ class Publishing:
         self._store = store
         self._record = Record(store.links, settings.output.path / COPIES)
         self._styling = Styling(settings, store)
-        self._rules = rules
+        self._covers = Covers(store, rules)
         self._clock = clock
         self._scale = scale
         self._touched: set[str] = set()
         self._all = True
         self._published: dict[str, bytes] = {}  # everyone's folder when the tree was last made
         self._due = clock.monotonic()
-        self._wanted: dict[bytes, CropFace] = {}  # covers to be made, by key
-        self._cover_of: dict[bytes, str] = {}  # whose cover each of them is
-        self._made: dict[bytes, bytes] = {}  # JPEGs that are not written yet, by key
         self._conflicts: dict[bytes, str] = {}
         self._waiting: dict[bytes, str] = {}  # photos that could not be copied, and why
         self._waited_for = 0.0
@@ -125,8 +116,7 @@ class Publishing:
     @property
     def idle(self) -> bool:
         """Whether the tree shows what the store holds, but for covers that wait for a worker."""
-        in_work = self._cover_of.keys() - self._wanted.keys()
-        return not (self._all or self._touched or self._work or in_work)
+        return not (self._all or self._touched or self._work or self._covers.in_work)
 
     def start(self) -> None:
         """Find out what of the tree is still as it was made; raises OutputError."""
@@ -190,21 +180,15 @@ class Publishing:
 
     def wanted_cover(self, outside: Collection[bytes] = ()) -> CropFace | None:
         """Take out a cover for a worker to make whose photo lies below none of ``outside``."""
-        for key, cover in self._wanted.items():
-            if not is_within(cover.stat.path, outside):
-                return self._wanted.pop(key)
-        return None
+        return self._covers.next(outside)
 
     def give_back(self, task: CropFace) -> None:
         """A cover was taken out and not made: a worker is to make it later."""
-        self._wanted[_cover_key(task.hash, task.box)] = task
+        self._covers.give_back(task)
 
     def take_cover(self, task: CropFace, jpeg: bytes | None) -> None:
         """A worker made a cover, or could not: then the folder keeps the one that it has."""
-        key = _cover_key(task.hash, task.box)
-        person = self._cover_of.pop(key, None)
-        if person is not None and jpeg is not None:
-            self._made[key] = jpeg
+        if (person := self._covers.take(task, jpeg)) is not None:
             self._touched.add(person)
 
     def step(self) -> None:
@@ -243,8 +227,7 @@ class Publishing:
         work.portions.popleft()
         if not work.portions:
             self._published = work.folders
-            for key in work.covers:
-                self._made.pop(key, None)
+            self._covers.written(work.covers)
             self._work = None
 
     def _give_up(self) -> None:
@@ -278,7 +261,7 @@ class Publishing:
         markers = self._markers(manifest) if self._all else {}
         operations = plan(wanted, self._output, manifest, style, markers)
         work = _Work(
-            deque(portions(operations)), folders, self._touched, self._all, set(self._made)
+            deque(portions(operations)), folders, self._touched, self._all, self._covers.made
         )
         self._touched, self._all = set(), False
         return work
@@ -340,31 +323,9 @@ class Publishing:
             return []
         doubtful = _photos(self._store.people.doubtful_photos_of(person))
         return [
-            WantedFolder(name, photos, self._cover(person, name)),
+            WantedFolder(name, photos, self._covers.of(person, name)),
             WantedFolder(_doubtful(name), doubtful),
         ]
-
-    def _cover(self, person: str, folder: bytes) -> Cover | None:
-        """Return the cover of ``person``, ordering it from the workers if it is not made yet."""
-        face = self._rules.cover_of(person) or self._store.people.cover(person)
-        place = self._store.faces.place(face) if face is not None else None
-        if place is None:
-            members = self._store.faces.of_person(person)
-            encodings = np.stack([m.encoding for m in members])
-            face = members[best_cover(encodings, np.array([m.quality for m in members]))].face
-            with self._store.transaction():
-                self._store.people.set_cover(person, face)
-            place = self._store.faces.place(face)
-        if place is None:
-            return None
-        key = _cover_key(place.hash, place.box)
-        written = self._store.links.at(folder + b"/" + COVER)
-        there = isinstance(written, File) and written.key == key
-        known = there or key in self._made or key in self._cover_of
-        if place.is_read and not known:  # else it is ordered when the file has been read again
-            self._wanted[key] = CropFace(place.stat, place.hash, place.box, COVER_SIDE)
-            self._cover_of[key] = person
-        return Cover(key, self._made.get(key))
 
     def _note(self, conflicts: list[Conflict]) -> None:
         for conflict in conflicts:
@@ -389,7 +350,3 @@ def _doubtful(folder: bytes) -> bytes:
 
 def _photos(rows: list[tuple[bytes, bytes, int, int, float]]) -> list[Photo]:
     return [Photo(*row) for row in rows]
-
-
-def _cover_key(content: bytes, box: tuple[int, ...]) -> bytes:
-    return hashlib.blake2b(content + repr(tuple(box)).encode(), digest_size=16).digest()

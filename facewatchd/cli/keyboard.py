@@ -6,12 +6,9 @@ import os
 import select
 import termios
 import tty
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import click
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _ESCAPE, _CTRL_D = b"\x1b", b"\x04"
 _SEQUENCE = 32  # bytes; more than any key sends
@@ -28,12 +25,7 @@ class Keyboard:
         tty.setcbreak(self._fd, termios.TCSADRAIN)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         termios.tcsetattr(self._fd, termios.TCSADRAIN, self._lines)
 
     def key(self) -> str:

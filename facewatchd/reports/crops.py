@@ -22,8 +22,6 @@ from facewatchd.reports.naming import Pattern, picture_format
 from facewatchd.reports.text import shown_path
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from numpy.typing import NDArray
 
     from facewatchd.reports.cutting import View
@@ -80,12 +78,7 @@ class Cutter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Leave nothing: there is no scratch."""
 
     def take(self, face: int, view: View) -> None:

@@ -24,8 +24,6 @@ from facewatchd.reports.groups import (
 from facewatchd.reports.naming import Pattern, picture_format
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from numpy.typing import NDArray
 
     from facewatchd.reports.cutting import View
@@ -121,12 +119,7 @@ class Sheets:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._scratch.close()
 
     def take(self, face: int, view: View) -> None:

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facewatchd.doctor.finding import as_root
 from facewatchd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,14 +20,17 @@ if TYPE_CHECKING:
 
     from facewatchd.config import Settings
 
+CONFIGURATIONS = Path("/etc/facewatchd")
+FILE = "folders.conf"
 _HOMES = tuple(map(Path, ("/home", "/root", "/run/user")))  # what ProtectHome= covers
 _TEMPORARY = tuple(map(Path, ("/tmp", "/var/tmp")))  # noqa: S108 -- what PrivateTmp= covers
+HIDDEN = _HOMES + _TEMPORARY
 _UNITS = Path("/etc/systemd/system")
 
 
 def configuration_of(instance: str | None) -> Path:
     """Return the configuration that the unit, or its ``instance``, goes by."""
-    return Path("/etc/facewatchd") / f"{instance or 'facewatchd'}.yaml"
+    return CONFIGURATIONS / f"{instance or 'facewatchd'}.yaml"
 
 
 def dropin(settings: Settings, instance: str | None = None) -> str:
@@ -35,14 +39,11 @@ def dropin(settings: Settings, instance: str | None = None) -> str:
     What is missing when the service starts does not keep it from starting, so that a disk may be
     away.  ConfigError for a path that no unit can name.
     """
-    name = "facewatchd" if instance is None else f"facewatchd-{instance}"
-    own = [Path("/var/lib", name), Path("/var/cache", name), Path("/run", name)]
+    own = own_folders(instance)
     written = [path for path in _written(settings) if not _is_in(path, own)]
-    read = [root.path for root in settings.roots]
-    if (models := settings.engine.models) is not None and _covered(models):
-        read.append(models)
+    read = list(_read(settings))
     lines = [
-        f"# {_UNITS}/{_unit(instance)}.d/folders.conf, made by: facewatchctl unit",
+        f"# {_UNITS}/{unit_name(instance)}.d/{FILE}, made by: facewatchctl unit",
         "[Service]",
         *_section(
             "Photos, for reading only.", "ReadOnlyPaths", [p for p in read if not _covered(p)]
@@ -59,12 +60,8 @@ def dropin(settings: Settings, instance: str | None = None) -> str:
         "Photos there, for reading only.", "BindReadOnlyPaths", [p for p in read if _covered(p)]
     )
     lines += _section("What is written there.", "BindPaths", [p for p in written if _covered(p)])
-    if settings.output.group is not None:
-        lines += [
-            "# Who may give the output to a group is in it.",
-            f"SupplementaryGroups={settings.output.group}",
-        ]
-    if (settings.output.folder_mode or 0) & stat.S_ISGID:
+    lines += _groups(settings, instance)
+    if settings.output.group is not None or (settings.output.folder_mode or 0) & stat.S_ISGID:
         lines += ["# Folders of the output hand their group on.", "RestrictSUIDSGID=no"]
     if settings.socket is not None and not _is_in(settings.socket, own):
         program = Path(sys.prefix, "bin", "facewatchctl")
@@ -79,15 +76,50 @@ def dropin(settings: Settings, instance: str | None = None) -> str:
 def where_to(instance: str | None) -> str:
     """Return how the drop-in gets to where systemd reads it."""
     wish = "" if instance is None else f" --instance {instance}"
-    unit = _unit(instance)
-    return (
-        f"facewatchctl unit{wish} | sudo install -Dm644 /dev/stdin {_UNITS}/{unit}.d/folders.conf"
-        f" && sudo systemctl daemon-reload && sudo systemctl restart {unit}"
-    )
+    unit = unit_name(instance)
+    install = as_root(f"install -Dm644 /dev/stdin {_UNITS}/{unit}.d/{FILE}")
+    reload, restart = as_root("systemctl daemon-reload"), as_root(f"systemctl restart {unit}")
+    return f"facewatchctl unit{wish} | {install} && {reload} && {restart}"
 
 
-def _unit(instance: str | None) -> str:
+def unit_name(instance: str | None) -> str:
+    """Return what systemd calls the service, or the ``instance`` of one person."""
     return "facewatchd.service" if instance is None else f"facewatchd@{instance}.service"
+
+
+def own_folders(instance: str | None) -> tuple[Path, Path, Path]:
+    """Return the folders of state, cache and socket that systemd makes for the service."""
+    name = "facewatchd" if instance is None else f"facewatchd-{instance}"
+    return Path("/var/lib", name), Path("/var/cache", name), Path("/run", name)
+
+
+def bound(settings: Settings) -> list[Path]:
+    """Return the folders that the service sees only because the drop-in shows them to it."""
+    return [path for path in (*_read(settings), *_written(settings)) if _covered(path)]
+
+
+def _groups(settings: Settings, instance: str | None) -> list[str]:
+    """Return the lines for what is given to a group: one has to be in it for that."""
+    lines = []
+    if settings.output.group is not None:
+        lines += [
+            "# Who may give the output to a group is in it.",
+            f"SupplementaryGroups={settings.output.group}",
+        ]
+    if settings.api.group not in {None, "facewatchd" if instance is None else None}:
+        lines += [
+            "# Who may give the socket to a group is in it, and that group gets to the socket.",
+            f"SupplementaryGroups={settings.api.group}",
+            "RuntimeDirectoryMode=0711",
+        ]
+    return lines
+
+
+def _read(settings: Settings) -> Iterable[Path]:
+    """Yield what the daemon reads where the unit would hide it, or could write to it."""
+    yield from (root.path for root in settings.roots)
+    if (models := settings.engine.models) is not None and _covered(models):
+        yield models
 
 
 def _written(settings: Settings) -> Iterable[Path]:
@@ -105,7 +137,7 @@ def _written(settings: Settings) -> Iterable[Path]:
 
 
 def _covered(path: Path) -> bool:
-    return _is_in(path, _HOMES + _TEMPORARY)
+    return _is_in(path, HIDDEN)
 
 
 def _is_in(path: Path, folders: Iterable[Path]) -> bool:

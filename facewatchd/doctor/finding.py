@@ -16,8 +16,11 @@ class Finding(NamedTuple):
 
 
 def as_root(command: str) -> str:
-    """Return ``command`` as one types it who is not root; root is without sudo in containers."""
-    return command if os.geteuid() == 0 else f"sudo {command}"
+    """Return ``command`` as one types it who is not root, or got there by sudo.
+
+    Root is without sudo in containers.
+    """
+    return command if os.geteuid() == 0 and "SUDO_UID" not in os.environ else f"sudo {command}"
 
 
 def pip() -> str:
@@ -41,29 +44,38 @@ def folders(number: int) -> str:
 class RootSeen(NamedTuple):
     """A root, looked at from within: ``trouble`` is why it cannot be listed at all.
 
-    ``folders`` are those that would be watched, all of them when ``whole``; ``closed`` are those
-    that cannot be listed, of which ``closed_one`` is the first.
+    ``folders`` are those that would be watched, all of them when ``whole``.  Folders that cannot be
+    listed are ``closed``, some photos that cannot be read ``unreadable``, and folders whose ACL
+    keeps out what is made in them ``shut``.  ``above`` are folders on the way there that cannot be
+    passed; ``group`` could read the root, and ``acl`` says whether it takes ACLs.
     """
 
     trouble: OSError | None = None
     folders: int = 0
     whole: bool = True
-    closed: int = 0
-    closed_one: bytes = b""
+    closed: tuple[bytes, ...] = ()
+    unreadable: tuple[bytes, ...] = ()
+    shut: tuple[bytes, ...] = ()
+    above: tuple[bytes, ...] = ()
+    group: int | None = None
+    acl: bool = True
 
 
 class FolderSeen(NamedTuple):
     """A folder of ours: ``nearest`` is itself, or the folder that it would be made below.
 
     ``free`` is in bytes, for others than root; ``trouble`` is why it is no folder, or why it can
-    hold no symlinks.
+    hold no symlinks.  ``above`` are folders on the way there that cannot be passed; ``acl`` says
+    whether its file system takes ACLs, ``read_only`` that it is mounted so.
     """
 
     nearest: bytes
     writable: bool = False
-    owner: int = -1
     free: int = 0
     trouble: OSError | None = None
+    above: tuple[bytes, ...] = ()
+    acl: bool = True
+    read_only: bool = False
 
 
 class EnginesSeen(NamedTuple):

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import tempfile
 import time
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from facewatchd.child import Child
 from facewatchd.doctor.finding import EnginesSeen, FolderSeen, HardwareSeen, RootSeen
+from facewatchd.doctor.rights import shuts_out_what_comes, takes_acl
 from facewatchd.errors import FacewatchError
-from facewatchd.scan import Ignore, Seen, Walk
+from facewatchd.scan import Ignore, Seen, Walk, is_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,12 +26,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeVar
 
+    from facewatchd.doctor.sight import Sight
     from facewatchd.model import Setup
 
     _T = TypeVar("_T")
 
 _COUNTS_FOR = 20.0  # seconds; a larger root is counted in part
 _LEAVES_WITHIN = 2.0
+_LOOKED_AT = 3  # photos of a folder
 
 
 class ProbeError(Exception):
@@ -67,26 +72,55 @@ def ask(question: Callable[..., _T], *args: object, patience: float, **named: ob
         child.close(_LEAVES_WITHIN)
 
 
-def root(path: bytes, patterns: Iterable[str], own: Iterable[bytes]) -> RootSeen:
+def root(path: bytes, patterns: Iterable[str], own: Iterable[bytes], sight: Sight) -> RootSeen:
     """Look at a root as the daemon does; ``own`` are its output and state folder."""
+    walk = Walk(Ignore(path, patterns, own))  # loads what it needs while we may
+    above = sight.enter(path)
+    if above:
+        return RootSeen(above=above)
+    acl, group = takes_acl(path), _reading_group(path)
     try:
         os.scandir(path).close()
     except OSError as error:
-        return RootSeen(trouble=error)
+        return RootSeen(error, group=group, acl=acl)
     until = time.monotonic() + _COUNTS_FOR
-    folders, closed = 0, []
-    for seen in Walk(Ignore(path, patterns, own)).deep(path):
+    folders, whole = 0, True
+    closed, unreadable, shut = [], [], []
+    for seen in walk.deep(path):
         if isinstance(seen, Seen):
             folders += 1
+            unreadable += [photo for photo in _some(seen) if not os.access(photo, os.R_OK)]
+            if shuts_out_what_comes(seen.folder, sight.account):
+                shut.append(seen.folder)
         else:
             closed.append(seen.folder)
         if time.monotonic() > until:
-            return RootSeen(None, folders, False, len(closed), closed[0] if closed else b"")
-    return RootSeen(None, folders, True, len(closed), closed[0] if closed else b"")
+            whole = False
+            break
+    found = tuple(closed), tuple(unreadable), tuple(shut)
+    return RootSeen(None, folders, whole, *found, group=group, acl=acl)
 
 
-def folder(path: bytes, *, links: bool) -> FolderSeen:
+def _some(seen: Seen) -> Iterable[bytes]:
+    """Return some photos of a folder: they were mostly made by the same program."""
+    paths = (os.path.join(seen.folder, name) for name, *_ in seen.files)
+    return islice(filter(is_picture, paths), _LOOKED_AT)
+
+
+def _reading_group(path: bytes) -> int | None:
+    """Return the group of a folder if that may list it."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    reads = stat.S_IRGRP | stat.S_IXGRP
+    return found.st_gid if found.st_mode & reads == reads else None
+
+
+def folder(path: bytes, sight: Sight, *, links: bool) -> FolderSeen:
     """Look at the output or the state folder; ``links`` tries a symlink in it, where it exists."""
+    if above := sight.enter(path):
+        return FolderSeen(path, above=above)
     nearest = path
     while not os.path.lexists(nearest):
         nearest = os.path.dirname(nearest)
@@ -97,10 +131,16 @@ def folder(path: bytes, *, links: bool) -> FolderSeen:
     return FolderSeen(
         nearest,
         writable,
-        os.stat(nearest).st_uid,
         disk.f_bavail * disk.f_frsize,
         _try_link(nearest) if links and writable and nearest == path else None,
+        acl=takes_acl(nearest),
+        read_only=bool(disk.f_flag & os.ST_RDONLY),
     )
+
+
+def way(path: bytes, sight: Sight) -> tuple[bytes, ...]:
+    """Return the folders above ``path`` that cannot be passed."""
+    return sight.enter(path)
 
 
 def engines(detector: str, encoder: str, setup: Setup) -> EnginesSeen:
@@ -174,7 +214,8 @@ def _try_link(folder: bytes) -> OSError | None:
 
 def main(connection: Connection[Any, Any]) -> None:
     """Answer the question that comes over ``connection``."""
-    known: tuple[Callable[..., Any], ...] = (root, folder, engines, library, model, hardware)
+    folders: tuple[Callable[..., Any], ...] = (root, folder, way)
+    known: tuple[Callable[..., Any], ...] = (*folders, engines, library, model, hardware)
     questions = {question.__name__: question for question in known}
     name, args, named = connection.recv()
     connection.send(questions[name](*args, **named))

@@ -47,17 +47,24 @@ soak: $(READY) ## Run the long tests, with a fixed seed (SOAK_SECONDS, SOAK_SEED
 	.venv/bin/python -m pytest -m soak --timeout $$((SOAK_SECONDS + 600))
 
 .PHONY: table
-table: $(READY) ## Show what intake and people.md promise, in full, and write the tables there
+table: $(READY) ## Show what intake, people.md and service.md promise, in full, and write the tables there
 	.venv/bin/python -m pytest tests/system/test_intake_storms.py \
 	    -m 'system or soak' -k 'not tenth' --table docs/intake.md
 	.venv/bin/python -m pytest tests/system/test_intake_[!s]*.py tests/system/test_kill*.py \
 	    tests/system/test_metadata.py -n 4 -m 'system or soak' -k 'not 100' --table docs/intake.md
 	.venv/bin/python -m pytest tests/system/test_session.py --table docs/people.md
+	.venv/bin/python -m pytest tests/system/test_systemd.py tests/system/test_service_*.py \
+	    tests/system/test_gentle_unit.py tests/system/test_hooks_systemd.py \
+	    tests/system/test_who_may_do_what.py -m 'system or soak' --table docs/service.md
 
 .PHONY: format
 format: $(READY) ## Format the code and mend what the linter can
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
+
+.PHONY: man
+man: $(READY) ## Write the manual pages anew, from commands and documents
+	.venv/bin/python -m docs.manual
 
 .PHONY: setup
 setup: $(READY) ## Make or renew the environment in .venv
@@ -77,11 +84,13 @@ unitdir ?= $(prefix)/lib/systemd/system
 INTO := $(DESTDIR)$(prefix)
 HOME_OF_IT := $(INTO)/lib/facewatchd
 CONFIGS := $(DESTDIR)$(sysconfdir)/facewatchd
-LASTING := $(sysconfdir)/facewatchd /var/lib/facewatchd{,-*} /var/cache/facewatchd{,-*}
-INSTALLED := $(INTO)/bin/facewatchd $(INTO)/bin/facewatchctl \
-	$(addprefix $(DESTDIR)$(unitdir)/,facewatchd.service facewatchd@.service) \
+MANUAL := $(patsubst docs/%,%,$(wildcard docs/man/man?/*))
+LASTING := $(sysconfdir)/facewatchd /var/lib/facewatchd{,-*} /var/lib/private/facewatchd-hooks \
+	/var/cache/facewatchd{,-*}
+INSTALLED := $(addprefix $(INTO)/bin/,facewatchd facewatchctl facewatchd-hooks) \
+	$(addprefix $(DESTDIR)$(unitdir)/,facewatchd.service facewatchd@.service facewatchd-hooks.service) \
 	$(INTO)/lib/sysusers.d/facewatchd.conf $(INTO)/lib/tmpfiles.d/facewatchd.conf \
-	$(INTO)/share/doc/facewatchd
+	$(INTO)/share/doc/facewatchd $(addprefix $(INTO)/share/,$(MANUAL))
 
 .PHONY: install
 install: ## Install as a service (DESTDIR, prefix, sysconfdir, unitdir, PYTHON)
@@ -129,6 +138,7 @@ install-files:
 	install -d "$(INTO)/bin" "$(CONFIGS)"
 	ln -sfn ../lib/facewatchd/bin/facewatchd "$(INTO)/bin/facewatchd"
 	ln -sfn ../lib/facewatchd/bin/facewatchctl "$(INTO)/bin/facewatchctl"
+	ln -sfn ../lib/facewatchd/bin/facewatchd-hooks "$(INTO)/bin/facewatchd-hooks"
 	for unit in systemd/*.service; do \
 	    sed -e 's|/usr/local/bin/|$(prefix)/bin/|' -e 's|/etc/facewatchd/|$(sysconfdir)/facewatchd/|' "$$unit" \
 	        | install -Dm644 /dev/stdin "$(DESTDIR)$(unitdir)/$${unit##*/}"; \
@@ -136,6 +146,8 @@ install-files:
 	install -Dm644 systemd/sysusers.d/facewatchd.conf "$(INTO)/lib/sysusers.d/facewatchd.conf"
 	install -Dm644 systemd/tmpfiles.d/facewatchd.conf "$(INTO)/lib/tmpfiles.d/facewatchd.conf"
 	install -Dm644 config/facewatchd.yaml "$(INTO)/share/doc/facewatchd/facewatchd.yaml"
+	install -Dm644 config/hooks.yaml "$(INTO)/share/doc/facewatchd/hooks.yaml"
+	for page in $(MANUAL); do install -Dm644 "docs/$$page" "$(INTO)/share/$$page"; done
 	@if [ -e "$(CONFIGS)/facewatchd.yaml" ]; then \
 	    echo 'Your $(sysconfdir)/facewatchd/facewatchd.yaml stays as it is.'; \
 	else \
@@ -146,7 +158,7 @@ install-files:
 uninstall: ## Remove the program and the units; PURGE=1: what it knows and its configuration, too
 ifeq ($(DESTDIR),)
 	@if command -v systemctl >/dev/null && [ -d /run/systemd/system ]; then \
-	    systemctl disable --quiet --now facewatchd.service 2>/dev/null || true; \
+	    systemctl disable --quiet --now facewatchd-hooks.service facewatchd.service 2>/dev/null || true; \
 	    systemctl stop 'facewatchd@*.service'; \
 	fi
 endif
@@ -169,11 +181,11 @@ clean: ## Remove the environment and all caches
 
 .PHONY: lock
 lock: $(UV) ## Choose newer versions of all dependencies, and write them down
-	$(COMPILE) pyproject.toml --extra dlib --extra opencv --extra reports --group dlib-wheel --group test \
-	    --group insightface --group check --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra dlib --extra opencv --extra reports --extra apprise \
+	    --group dlib-wheel --group test --group insightface --group check --output-file requirements.lock
 	$(COMPILE) --group demo --no-deps --output-file demo.lock
 	echo systemd-python | $(COMPILE) - --no-deps --no-annotate --output-file systemd.lock
-	$(COMPILE) pyproject.toml --extra dlib --extra opencv --extra reports --extra systemd \
+	$(COMPILE) pyproject.toml --extra dlib --extra opencv --extra reports --extra apprise --extra systemd \
 	    --group dlib-wheel --constraint requirements.lock --constraint systemd.lock \
 	    --output-file install.lock
 

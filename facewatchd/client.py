@@ -11,6 +11,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
+from facewatchd.admission import why_closed
 from facewatchd.errors import ApiError, Exit, FacewatchError, NotFoundError, NotRunningError
 
 if TYPE_CHECKING:
@@ -52,6 +53,17 @@ class Client:
         """Return up to ``limit`` failed files."""
         return self._ask(list, "GET", f"/v1/errors?limit={limit}")
 
+    def events(
+        self, after: str | None = None, wait: float = 0.0, limit: int = 100
+    ) -> dict[str, Any]:
+        """Return what has happened since the event with the id ``after``, or will in ``wait`` s.
+
+        Without ``after`` no event, and the id of the last one as ``next``.
+        """
+        patient = Client(self._path, self._seconds + wait)
+        url = _url("/v1/events", after=after, wait=wait, limit=limit)
+        return patient._ask(dict, "GET", url)
+
     def find(self, path: bytes) -> dict[str, Any]:
         """Return who is in the photo at ``path``; NotFoundError if the daemon does not know it."""
         return self._ask(dict, "GET", _url("/v1/find", path=path))
@@ -75,6 +87,18 @@ class Client:
     def reload(self) -> list[str]:
         """Have the configuration read again, and return the settings that have changed."""
         return list(self._ask(dict, "POST", "/v1/reload")["changed"])
+
+    def pause(self, seconds: float | None = None) -> dict[str, Any]:
+        """Have no work begun for so long, or until `resume`; return why it pauses from now on."""
+        return self._ask(dict, "POST", _url("/v1/pause", seconds=seconds))
+
+    def resume(self) -> dict[str, Any]:
+        """Take that back; return why work pauses all the same, if it does."""
+        return self._ask(dict, "POST", "/v1/resume")
+
+    def metrics(self) -> str:
+        """Return figures in Prometheus's text format."""
+        return self._body("GET", "/v1/metrics").decode()
 
     def recluster(self, *, dry_run: bool = False) -> None:
         """Have everything clustered anew; returns before it is done.
@@ -298,12 +322,14 @@ def _nonsense(url: str) -> ApiError:
 def read_last_status(state_folder: Path) -> dict[str, Any] | None:
     """Return what the daemon of ``state_folder`` last wrote of itself; None if there is nothing.
 
+    A state folder that is closed to us is the usual case, of a service: it shows nothing either.
+
     It has the shape of ``Client.status`` without ``errors``.
     """
     path = state_folder / "status.json"
     try:
         status = json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
     except (OSError, ValueError) as error:
         raise ApiError(
@@ -326,10 +352,8 @@ def _not_running(path: Path) -> NotRunningError:
 def _unanswered(path: Path, seconds: float, error: Exception) -> FacewatchError:
     match error:
         case PermissionError():
-            return ApiError(
-                f"You may not use the daemon's socket {path}.",
-                "Run this as the daemon's user, for instance with: sudo facewatchctl",
-            )
+            who, remedy = why_closed(path)
+            return ApiError(f"You may not use the daemon's socket {path}: {who}.", remedy)
         case TimeoutError():
             return ApiError(
                 f"The daemon at {path} did not answer for {seconds:.0f} seconds.",

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from facewatchd import __version__, checked, config
-from facewatchd.api import ApiServer
-from facewatchd.errors import FacewatchError
+from facewatchd import __version__, checked, config, landlock, logs
+from facewatchd.api import Access, ApiServer
+from facewatchd.errors import FacewatchError, StoreWriteError
 from facewatchd.pipeline import Control, Pipeline, Reloads, Report, SystemClock
 from facewatchd.pipeline.recovering import recover
 from facewatchd.pipeline.reloading import changes, check_seen
-from facewatchd.service import Service, setup_logging
+from facewatchd.pipeline.upgrading import prepare
+from facewatchd.service import Service
 from facewatchd.store.lock import locked
 from facewatchd.store.sound import damage_errors
 
@@ -31,7 +32,13 @@ if TYPE_CHECKING:
 
     from facewatchd.config import Settings
 
+_TRIES_AGAIN = 10.0  # seconds; for so long a full disk is left alone
 _THREADS_END_WITHIN = 2.0  # seconds, once everything has been stopped
+
+_WITHOUT_LANDLOCK = (
+    "This kernel has no Landlock (Linux 5.13, CONFIG_LSM): that photos are only read is left to"
+    " modes and to the unit, which does not cover disks that are mounted later."
+)
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +71,7 @@ def main(
     if roots:
         overrides["roots"] = [{"path": _absolute(root)} for root in roots]
     try:
-        setup_logging(log_level)
+        logs.setup_logging(log_level)
         file = path or (None if roots else config.find_config())
         settings = config.load(file, overrides)
         if check_config:
@@ -88,20 +95,26 @@ def run(
     """
     service = Service()
     reloads = reloads or Reloads()
+    if not landlock.version():
+        log.warning("%s", _WITHOUT_LANDLOCK)
     with contextlib.ExitStack() as stack:
         stack.enter_context(locked(settings.state))
-        recover(settings)
+        recover(settings, service.breathe)
         stack.enter_context(damage_errors(settings.database))
+        prepare(settings, service.breathe)
         running = _Running(settings, service, stops, reloads)
         stack.callback(running.close)
         running.start()
-        api = ApiServer(running.control, settings.socket_path)
+        api = ApiServer(running.control, settings.socket_path, Access.of(settings))
         api.start()
         stack.callback(api.stop)
         stack.callback(reloads.refuse)
         service.ready(running.say_so())
         while not running.stop:
-            _loop(running, service)
+            try:
+                _loop(running, service)
+            except StoreWriteError as error:
+                running.outlast(error, api)
             if reloads.wished and not running.stop:
                 service.reloading()
                 running.reload(api)
@@ -156,7 +169,7 @@ class _Running:
         try:
             changed = self._take_up(api)
         except FacewatchError as error:
-            log.error("The former configuration stays. %s", error)  # noqa: TRY400 -- it says all
+            log.error("The former configuration stays. %s", logs.error(error))  # noqa: TRY400 -- it says all
             for wish in wishes:
                 wish.set_exception(error)
         else:
@@ -164,12 +177,31 @@ class _Running:
             for wish in wishes:
                 wish.set_result(changed)
 
+    def outlast(self, error: StoreWriteError, api: ApiServer) -> None:
+        """Wait until the store takes changes again, and begin anew with what it holds.
+
+        What is in memory may be ahead of it.  Requests are answered from the store meanwhile.
+        """
+        log.error("%s It is tried again.", logs.error(error.title))
+        patience = min(_TRIES_AGAIN, self._service.watchdog_seconds or _TRIES_AGAIN)
+        while not self.wanted:
+            self._service.watchdog()
+            self._service.status(error.title)
+            self.pipeline.rest(time.monotonic() + patience)
+            if not self.wanted and self.pipeline.takes_changes():
+                self._change_to(self.settings)
+                api.turn_to(self.control)
+                log.info("The store takes changes again: all goes on.")
+                self._service.status(self.report.renew(time.monotonic()))
+                return
+
     def _take_up(self, api: ApiServer) -> list[str]:
         wanted = self._reloads.load()
         if not (changed := changes(self.settings, wanted)):
             self.pipeline.scan()
             return []
         check_seen(self.settings, wanted)
+        access = Access.of(wanted)
         checked.clusterer(wanted.recluster.clusterer, wanted.recluster.options)
         former = self.settings
         try:
@@ -179,6 +211,7 @@ class _Running:
             raise
         finally:
             api.turn_to(self.control)
+        api.admit(access)
         return changed
 
     def _change_to(self, settings: Settings) -> None:
@@ -190,7 +223,8 @@ class _Running:
 
     def _open(self, settings: Settings) -> None:
         self.settings = settings
-        self.pipeline = Pipeline(settings, SystemClock(), self._service.watchdog)
+        logs.show_names(settings.log.names)
+        self.pipeline = Pipeline(settings, SystemClock(), self._service.breathe)
         self.control = Control(settings, self.pipeline, self._reloads)
         self.report = Report(settings, self.pipeline, self.control)
 

@@ -112,9 +112,17 @@ class UnsupportedError(PhotoError):
 class OutputError(FacewatchError):
     """The output tree cannot be written."""
 
+    def __init__(self, title: str, remedy: str, nameless: str | None = None) -> None:
+        super().__init__(title, remedy)
+        self.nameless = nameless or title  # for a log: without the folder of a person
+
 
 class ReportError(FacewatchError):
     """A report cannot be made: what is missing, or where it cannot be written."""
+
+
+class HookError(FacewatchError):
+    """A hook could not deliver a message, or write down how far it is; it tries again."""
 
 
 class NotRunningError(FacewatchError):
@@ -127,6 +135,10 @@ class NotFoundError(FacewatchError):
     """The photo or person asked for is not known."""
 
     exit_code = Exit.NOT_FOUND
+
+
+class NotAllowedError(FacewatchError):
+    """Whoever asked the daemon may not use it, or not for this."""
 
 
 class ApiError(FacewatchError):

@@ -22,6 +22,7 @@ from facewatchd.clustering.progress import silent
 from facewatchd.clustering.questions import questions
 from facewatchd.clustering.recipe import Recipe, group_known, learn
 from facewatchd.errors import PluginError
+from facewatchd.landlock import confine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -158,4 +159,6 @@ def _looks(
 
 def main(connection: Connection[Any, Any]) -> None:
     """Answer one task that comes over ``connection``."""
-    connection.send(cluster(connection.recv()))
+    task: Task = connection.recv()
+    confine([] if task.memory is None else [task.memory.path.parent])
+    connection.send(cluster(task))

@@ -1,27 +1,24 @@
-"""The service manager: what we tell it, and where log lines go.
+"""The service manager: what we tell it, see sd_notify(3).
 
-Both need systemd-python, an extra.  ``import systemd`` alone proves nothing: it succeeds as an
-empty namespace wherever a folder of that name is on the path.
+That needs systemd-python, an extra.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import sys
 import time
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from facewatchd.errors import StartError
+from facewatchd.logs import systemd
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-_STDERR = 2
-_PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))  # as in syslog(3)
-_DEBUG = 7
 _LONGEST_START = 15 * 60.0  # seconds, as TimeoutStartSec= of the unit
+_EXTENSION = 120.0  # seconds; for so long a start may take that went on just now
+_BREATHES_EVERY = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +34,12 @@ class Service:
         self.watchdog_seconds = _watchdog_seconds()
         self._notify = _daemon().notify if "NOTIFY_SOCKET" in os.environ else None
         self._warned = False
+        self._started = False
+        self._breathed = -_BREATHES_EVERY
 
     def ready(self, text: str) -> None:
         """Say that the start is complete, and show ``text`` from that moment on."""
+        self._started = True
         usual = 2 * (self.watchdog_seconds or 0)
         self._say(f"READY=1\n{_status(text)}" + self._watchdog_of(usual))
 
@@ -63,6 +63,21 @@ class Service:
         """Say that we are alive."""
         self._say("WATCHDOG=1")
 
+    def breathe(self) -> None:
+        """Say, in the midst of what can take minutes, that something was done just now.
+
+        The start may then take two minutes more, however long it took so far; later it is the
+        watchdog that waits.  Whoever works calls it as often as he likes.
+        """
+        now = time.monotonic()
+        if now - self._breathed < min(_BREATHES_EVERY, self.watchdog_seconds or _BREATHES_EVERY):
+            return
+        self._breathed = now
+        if self._started:
+            self.watchdog()
+        else:
+            self._say(f"EXTEND_TIMEOUT_USEC={_EXTENSION * 1e6:.0f}")
+
     def _watchdog_of(self, seconds: float) -> str:
         """Return the line that sets the watchdog's time, see sd_notify(3), where there is one."""
         return f"\nWATCHDOG_USEC={seconds * 1e6:.0f}" if self.watchdog_seconds else ""
@@ -82,58 +97,6 @@ def _status(text: str) -> str:
     return f"STATUS={' '.join(text.splitlines())}"  # a line is a message of its own
 
 
-def setup_logging(level: str) -> None:
-    """Send log lines of ``level`` ("debug", "info", "warning") and above to where they are read.
-
-    That is the journal, with fields, when stderr is connected to it, and else stderr.  Of other
-    packages only warnings are logged, Python's own among them.
-    """
-    journal = _optional("journal") if _stderr_is_journal() else None
-    handler = _JournalHandler(journal) if journal else logging.StreamHandler(sys.stderr)
-    line = "{message}" if journal else "{asctime} {levelname:7} {name}: {message}"
-    handler.setFormatter(logging.Formatter(line, "%F %T", style="{"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    logging.captureWarnings(capture=True)
-    logging.getLogger("facewatchd").setLevel(level.upper())
-
-
-class _JournalHandler(logging.Handler):
-    """Sends records to the journal, with the level, the logger and the place in the code."""
-
-    def __init__(self, journal: ModuleType) -> None:
-        super().__init__()
-        self._send: Any = journal.send
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            # A path that is not Unicode must not cost the line.
-            message = self.format(record).encode(errors="backslashreplace").decode()
-            self._send(
-                message,
-                PRIORITY=_priority(record.levelno),
-                SYSLOG_IDENTIFIER="facewatchd",
-                LOGGER=record.name,
-                CODE_FILE=record.pathname,
-                CODE_LINE=record.lineno,
-                CODE_FUNC=record.funcName,
-            )
-        except Exception:  # noqa: BLE001 - as in all handlers: a bad log line must not end us
-            self.handleError(record)
-
-
-def _priority(level: int) -> int:
-    return next((priority for least, priority in _PRIORITIES if level >= least), _DEBUG)
-
-
-def _stderr_is_journal() -> bool:
-    """Compare stderr with the stream that systemd.exec(5) says it connected to the journal."""
-    try:
-        stream = os.fstat(_STDERR)
-    except OSError:
-        return False  # there is no stderr
-    return os.environ.get("JOURNAL_STREAM") == f"{stream.st_dev}:{stream.st_ino}"
-
-
 def _watchdog_seconds() -> float | None:
     """Return half of the time after which systemd takes us for dead, see sd_watchdog_enabled(3)."""
     microseconds = os.environ.get("WATCHDOG_USEC", "")
@@ -144,7 +107,7 @@ def _watchdog_seconds() -> float | None:
 
 
 def _daemon() -> ModuleType:
-    daemon = _optional("daemon")
+    daemon = systemd("daemon")
     if daemon is None:
         raise StartError(
             "The service manager waits for messages (NOTIFY_SOCKET is set), "
@@ -153,10 +116,3 @@ def _daemon() -> ModuleType:
             "and libsystemd-dev), or start facewatchd in a unit of Type=exec.",
         )
     return daemon
-
-
-def _optional(module: str) -> ModuleType | None:
-    try:
-        return import_module(f"systemd.{module}")
-    except ImportError:
-        return None

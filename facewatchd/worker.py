@@ -13,7 +13,7 @@ import errno
 import os
 import resource
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from facewatchd import checked, plugins
 from facewatchd.decode import HASH_SIZE, Photo, capture_date, open_photo, read_capture_date
 from facewatchd.encode import Engine, faces, faces_at, told_upright
 from facewatchd.errors import PhotoError, PluginError, UnsupportedError
+from facewatchd.landlock import confine
 from facewatchd.model import (
     Answer,
     CropFace,
@@ -51,6 +52,7 @@ from facewatchd.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection
+    from pathlib import Path
 
     from facewatchd.model import Task
 
@@ -164,6 +166,7 @@ def main(connection: Connection[Any, Any], only: str = "") -> None:
     With ``only`` "crops" no engine is loaded, and faces are cut out of known photos, no more.
     """
     settings: WorkerSettings = connection.recv()
+    _confine(settings.setup.cache)
     try:
         engines = () if only == "crops" else load(settings)
     except PluginError as error:
@@ -178,6 +181,14 @@ def main(connection: Connection[Any, Any], only: str = "") -> None:
         answer = worker.do(connection.recv())
         if answer is not None:
             connection.send(answer)
+
+
+def _confine(cache: Path | None) -> None:
+    """Give up to write outside of ``cache``, before any picture or plugin is looked at."""
+    if cache is not None:
+        with suppress(OSError):  # whoever wants to write there says so
+            cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    confine([] if cache is None else [cache])
 
 
 def load(settings: WorkerSettings) -> tuple[Engine, ...]:

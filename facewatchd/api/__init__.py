@@ -5,8 +5,9 @@ escaped to ASCII in JSON and percent-encoded in a query, so that any byte string
 round trip.
 """
 
+from facewatchd.api.peers import Access
 from facewatchd.api.query import Control
 from facewatchd.api.routes import API_VERSION, ROUTES, openapi
 from facewatchd.api.server import HEADER, ApiServer
 
-__all__ = ["API_VERSION", "HEADER", "ROUTES", "ApiServer", "Control", "openapi"]
+__all__ = ["API_VERSION", "HEADER", "ROUTES", "Access", "ApiServer", "Control", "openapi"]

@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from facewatchd.decisions import Decision
     from facewatchd.model import PictureForm
     from facewatchd.pipeline.advising import Advising
+    from facewatchd.pipeline.bell import Bell
     from facewatchd.pipeline.forgetting import What
     from facewatchd.pipeline.saying import Saying
     from facewatchd.pipeline.telling import Telling
+
+_YEAR = 366 * 86400.0  # seconds
 
 
 class Control(Protocol):
@@ -48,6 +51,15 @@ class Control(Protocol):
         """Return who is in the photo at ``path``; NotFoundError if it is not known."""
         ...
 
+    def events(self, after: str | None, limit: int) -> dict[str, Any]:
+        """Return up to ``limit`` events after that with the id ``after``; ApiError for no id."""
+        ...
+
+    @property
+    def bell(self) -> Bell:
+        """What is rung when something has happened."""
+        ...
+
     def retry(self) -> int:
         """Queue again what could not be read, and return how many there were."""
         ...
@@ -73,6 +85,18 @@ class Control(Protocol):
 
     def recluster(self, *, dry: bool) -> None:
         """Ask for a re-clustering, whose plan waits in any case if it is ``dry``."""
+        ...
+
+    def pause(self, seconds: float | None) -> dict[str, Any]:
+        """Begin no work for so long, or until `resume`; return why it pauses, and until when."""
+        ...
+
+    def resume(self) -> dict[str, Any]:
+        """Take that back; return why work pauses all the same, if it does."""
+        ...
+
+    def metrics(self) -> bytes:
+        """Return figures in Prometheus's text format."""
         ...
 
     def plan(self) -> dict[str, Any]:
@@ -203,16 +227,11 @@ class Query:
 
     def time_or_none(self, name: str) -> float | None:
         """Return the parameter ``name`` as seconds since 1970, or None if it is not there."""
-        text = self._one(name)
-        if not text:
-            return None
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = math.nan
-        if not math.isfinite(seconds):
-            raise ApiError(f"The parameter {name} is {text!r}.", "Give seconds since 1970.")
-        return seconds
+        return self._real(name, "seconds since 1970", math.isfinite)
+
+    def duration_or_none(self, name: str) -> float | None:
+        """Return the parameter ``name``, seconds, at most a year; or None if it is not there."""
+        return self._real(name, "seconds above 0, at most a year", lambda s: 0 < s <= _YEAR)
 
     def words(self, name: str, allowed: Collection[str]) -> list[str]:
         """Return the words of the parameter ``name``, with commas between, all of ``allowed``."""
@@ -230,6 +249,18 @@ class Query:
         if text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= 100_000:  # noqa: PLR2004 -- the range stands in the docstring and in the error
             return int(text)
         raise ApiError(f"The parameter limit is {text!r}.", "Give a whole number, 1 to 100000.")
+
+    def _real(self, name: str, what: str, fits: Callable[[float], bool]) -> float | None:
+        text = self._one(name)
+        if not text:
+            return None
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not fits(number):
+            raise ApiError(f"The parameter {name} is {text!r}.", f"Give {what}.")
+        return number
 
     def _whole(self, name: str, text: str) -> int:
         if text.isascii() and text.isdigit() and int(text) <= LARGEST_INTEGER:
@@ -254,9 +285,20 @@ class Stream(NamedTuple):
     media_type: str
 
 
+class Early(NamedTuple):
+    """An answer that tells nothing yet; whoever asked would wait ``seconds`` for another."""
+
+    content: Any
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True)
 class ApiRoute:
-    """One thing that can be asked; ``answer`` runs in a thread of its own."""
+    """One thing that can be asked; ``answer`` runs in a thread of its own.
+
+    Where it ``waits``, it may be asked twice: when it was `Early`, and when there is more to tell.
+    What is ``for_owners`` may not be asked by those either who may only read.
+    """
 
     method: str
     path: str
@@ -264,6 +306,13 @@ class ApiRoute:
     result: Schema
     answer: Callable[[Control, Query], Any]
     parameters: dict[str, Schema]
+    waits: bool = False
+    for_owners: bool = False
+
+    @property
+    def for_readers(self) -> bool:
+        """Whether it changes nothing, and hands out nothing but what is there to be read."""
+        return self.method == "GET" and not self.for_owners
 
     @property
     def media_type(self) -> str:

@@ -21,5 +21,6 @@ def _report(control: Control, query: Query) -> Stream:
 
 REPORTING_ROUTES = (
     ApiRoute("GET", "/v1/report", "All faces with their encodings, as lines of JSON", _LINES,
-             _report, {"person": _PEOPLE}),
+             # By encodings people are recognised elsewhere, for life: not for who may only read.
+             _report, {"person": _PEOPLE}, for_owners=True),
 )  # fmt: skip

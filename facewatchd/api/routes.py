@@ -6,7 +6,10 @@ from typing import Any
 
 from facewatchd.api.asking import ASKING_ROUTES
 from facewatchd.api.backup import BACKUP_ROUTES
+from facewatchd.api.events import EVENT_ROUTES
 from facewatchd.api.forgetting import FORGETTING_ROUTES
+from facewatchd.api.metrics import METRICS_ROUTES
+from facewatchd.api.pausing import PAUSING_ROUTES
 from facewatchd.api.planning import PLANNING_ROUTES
 from facewatchd.api.query import ApiRoute, Control, Query
 from facewatchd.api.reporting import REPORTING_ROUTES
@@ -79,6 +82,7 @@ ROUTES = (
              _scan, {"accept": {"type": "string", "default": ""}}),
     ApiRoute("POST", "/v1/reload", "Read the configuration again, and go by it",
              shape(changed=list_of(TEXT)), lambda control, _: {"changed": control.reload()}, {}),
+    *PAUSING_ROUTES,
     *PLANNING_ROUTES,
     ApiRoute("POST", "/v1/engine/estimate", "Measure what another engine would take", shape(),
              _estimate, {"engine": TEXT}),
@@ -96,6 +100,8 @@ ROUTES = (
     *BACKUP_ROUTES,
     *FORGETTING_ROUTES,
     *REPORTING_ROUTES,
+    *METRICS_ROUTES,
+    *EVENT_ROUTES,
     ApiRoute("GET", "/v1/openapi.json", "This description", {"type": "object"},
              lambda *_: openapi(), {}),
 )  # fmt: skip

@@ -1,9 +1,10 @@
-"""The server of the API: requests to answers, errors to JSON, a socket that is its owner's."""
+"""The server of the API: requests to answers, errors to JSON, a socket for those who may."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
 import socket
@@ -17,14 +18,17 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from facewatchd import __version__
-from facewatchd.api.query import ApiRoute, Control, File, Query, Stream
+from facewatchd.api.peers import Access, PeerProtocol
+from facewatchd.api.query import ApiRoute, Control, Early, File, Query, Stream
 from facewatchd.api.routes import API_VERSION, ROUTES
+from facewatchd.api.waiting import answered_in_time
 from facewatchd.errors import (
     ApiError,
     BackupError,
     DecisionError,
     Exit,
     FacewatchError,
+    NotAllowedError,
     NotFoundError,
     StartError,
 )
@@ -53,6 +57,14 @@ class _Json(Response):
         return json.dumps(content, ensure_ascii=True, allow_nan=False).encode("ascii")
 
 
+class _Later(_Json):
+    """An answer that came too early; it is worth ``patience``, in seconds, to have another."""
+
+    def __init__(self, early: Early) -> None:
+        super().__init__(early.content)
+        self.patience = early.seconds
+
+
 def _problem(status: int, title: str, remedy: str, code: int = Exit.FAILED) -> _Json:
     return _Json({"error": {"title": title, "remedy": remedy, "exit_code": int(code)}}, status)
 
@@ -60,22 +72,46 @@ def _problem(status: int, title: str, remedy: str, code: int = Exit.FAILED) -> _
 def _answer(control: Control, route: ApiRoute, request: Request) -> Response:
     """Answer one request; every error becomes JSON here."""
     try:
+        request.state.access.check(request.state.peer, route)
         _check_version(request)
         content = route.answer(control, Query(request.scope["query_string"]))
         if isinstance(content, File):
             return Response(content.data, media_type=content.media_type)
         if isinstance(content, Stream):
             return StreamingResponse(content.parts, media_type=content.media_type)
-        return _Json(content)
+        return _Later(content) if isinstance(content, Early) else _Json(content)
     except FacewatchError as error:
-        status = 404 if isinstance(error, NotFoundError) else 400
-        if not isinstance(error, NotFoundError | ApiError | BackupError | DecisionError):
-            status = 500
-        return _problem(status, error.title, error.remedy, error.exit_code)
+        return _problem(_status(error), error.title, error.remedy, error.exit_code)
     except Exception as error:
         logger.exception("The request %s %s failed.", route.method, route.path)
         title = f"The daemon failed to answer {route.path}: {type(error).__name__}: {error}"
         return _problem(500, title, "This is a bug: report it with the daemon's log.")
+
+
+async def _answer_in_time(
+    control: Control, ended: asyncio.Event, route: ApiRoute, request: Request
+) -> Response:
+    """Answer one request when there is something to tell; no thread waits until then."""
+
+    def patience(response: Response) -> float:
+        return response.patience if isinstance(response, _Later) else 0.0
+
+    answer = functools.partial(_answer, control, route, request)
+    try:
+        return await answered_in_time(control, answer, patience, ended)
+    except ApiError as error:  # the pipeline has closed
+        return _problem(400, error.title, error.remedy, error.exit_code)
+
+
+def _status(error: FacewatchError) -> int:
+    match error:
+        case NotAllowedError():
+            return 403
+        case NotFoundError():
+            return 404
+        case ApiError() | BackupError() | DecisionError():
+            return 400
+    return 500
 
 
 def _check_version(request: Request) -> None:
@@ -94,10 +130,12 @@ async def _refused(_: Request, error: Exception) -> Response:
     return _problem(refusal.status_code, f"{refusal.detail}.", "/v1/openapi.json lists the routes.")
 
 
-def app(control: Control) -> Starlette:
-    """Return the API over ``control`` as an ASGI application."""
+def app(control: Control, ended: asyncio.Event) -> Starlette:
+    """Return the API over ``control`` as an ASGI application; who waits stops when it ``ended``."""
 
-    def endpoint(route: ApiRoute) -> Callable[[Request], Response]:
+    def endpoint(route: ApiRoute) -> Callable[[Request], Any]:
+        if route.waits:
+            return functools.partial(_answer_in_time, control, ended, route)
         return lambda request: _answer(control, route, request)
 
     api = Starlette(
@@ -117,7 +155,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.settled = threading.Event()
-        self._end = asyncio.Event()
+        self.ending = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -128,31 +166,33 @@ class _Server(uvicorn.Server):
     async def main_loop(self) -> None:
         """Wait for ``end``; uvicorn's own loop looks ten times a second whether it shall end."""
         await self.on_tick(0)  # composes the headers of every response, which never change here
-        await self._end.wait()
+        await self.ending.wait()
 
     def end(self) -> None:
         """Have the server end; any thread may call this, once it has settled."""
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # it has ended by itself, and so has its loop
-                self._loop.call_soon_threadsafe(self._end.set)
+                self._loop.call_soon_threadsafe(self.ending.set)
 
 
 class ApiServer:
     """Serves the API of ``control`` at ``socket_path``, in a thread of its own.
 
+    Without ``access`` it is for the daemon's user and root.
+
     The daemon holds the lock on its state folder, so a socket file on which nobody answers is a
     dead daemon's and is replaced.
     """
 
-    def __init__(self, control: Control, socket_path: Path) -> None:
+    def __init__(self, control: Control, socket_path: Path, access: Access | None = None) -> None:
         self._path = socket_path
-        self._app = app(control)
+        self._access = access or Access()
         self._server = _Server(
             uvicorn.Config(
                 self._asgi,
                 interface="asgi3",
                 loop="asyncio",
-                http="h11",
+                http=PeerProtocol,
                 h11_max_incomplete_event_size=_LONGEST_REQUEST,
                 ws="none",
                 lifespan="off",
@@ -166,11 +206,12 @@ class ApiServer:
                 timeout_graceful_shutdown=_GRACE,
             )
         )
+        self._app = app(control, self._server.ending)
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Return when the socket accepts; StartError if it cannot be bound."""
-        listener = _bind(self._path)
+        listener = _bind(self._path, self._access)
         self._thread = threading.Thread(
             target=self._serve, args=(listener,), name="api", daemon=True
         )
@@ -184,7 +225,12 @@ class ApiServer:
 
     def turn_to(self, control: Control) -> None:
         """Have ``control`` answer all further requests; those under way stay where they are."""
-        self._app = app(control)
+        self._app = app(control, self._server.ending)
+
+    def admit(self, access: Access) -> None:
+        """Let those in who have ``access``, and no others, from now on."""
+        access.open(self._path)
+        self._access = access
 
     def stop(self) -> None:
         """Finish the answers under way, end the thread and remove the socket file.
@@ -199,6 +245,7 @@ class ApiServer:
         self._path.unlink(missing_ok=True)
 
     async def _asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["access"] = self._access
         await self._app(scope, receive, send)
 
     def _serve(self, listener: socket.socket) -> None:
@@ -211,8 +258,8 @@ class ApiServer:
             self._server.settled.set()
 
 
-def _bind(path: Path) -> socket.socket:
-    """Return a listening socket at ``path`` that only its owner may connect to."""
+def _bind(path: Path, access: Access) -> socket.socket:
+    """Return a listening socket at ``path`` that only those with ``access`` may connect to."""
     if (length := len(bytes(path))) > _LONGEST_SOCKET_PATH:
         raise StartError(
             f"The socket's path {path} is {length} bytes long; "
@@ -223,7 +270,7 @@ def _bind(path: Path) -> socket.socket:
     try:
         _clear(path)
         listener.bind(bytes(path))
-        path.chmod(0o600)  # before listen(): nobody can have connected yet
+        access.open(path)  # before listen(): nobody can have connected yet
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from facewatchd.pipeline.live import STATES
+from facewatchd.pipeline.root import ROOT_STATES
+
 Schema = dict[str, Any]
 TEXT: Schema = {"type": "string"}
 INT: Schema = {"type": "integer"}
@@ -44,7 +47,7 @@ _CANDIDATES = list_of(shape(person=TEXT, name=maybe(TEXT), folder=maybe(TEXT), s
 _SAID = maybe(one_of("confirmed", "added", "ignored"))
 _ROOT = shape(
     path=TEXT,
-    state=one_of("starting", "watched", "polled", "degraded", "offline"),
+    state=one_of(*ROOT_STATES),
     scanning=TRUTH,
     reason=maybe(TEXT),
     file_system=TEXT,
@@ -62,6 +65,8 @@ _RECLUSTER = shape(
     last=maybe(NUMBER),
     last_seconds=maybe(NUMBER),
     next=maybe(NUMBER),
+    paused=maybe(TEXT),
+    paused_until=maybe(NUMBER),
     new_faces=INT,
     plan=maybe(shape(id=TEXT, made=NUMBER, churn=NUMBER, moves=INT)),
 )
@@ -96,9 +101,7 @@ FAILED = shape(path=TEXT, reason=TEXT, tries=INT)
 STATUS = shape(
     version=TEXT,
     api=INT,
-    state=one_of(
-        "starting", "scanning", "encoding", "clustering", "organising", "idle", "stopping"
-    ),
+    state=one_of(*STATES),
     pid=INT,
     started=NUMBER,
     time=NUMBER,
@@ -116,6 +119,7 @@ STATUS = shape(
     recluster=_RECLUSTER,
     engine=_ENGINE,
     paused=maybe(TEXT),
+    paused_until=maybe(NUMBER),
     rate=maybe(NUMBER),
     seconds_left=maybe(NUMBER),
     workers=INT,

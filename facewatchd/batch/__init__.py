@@ -106,7 +106,7 @@ def _settings(folder: Path | None, path: Path | None) -> config.Settings:
 def _findings(path: Path | None) -> Iterator[Finding]:
     settings, configuration = examination.settings_of(path)
     yield configuration
-    yield from examination.examine(settings)
+    yield from examination.examine(settings, examination.unit_for(path))
     if settings is not None:
         yield _daemon(Client(settings.socket_path))
 

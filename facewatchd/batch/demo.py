@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-_MARKER = ".facewatchd-demo"
+_SETTINGS = "work: {on_battery: true}  # somebody waits for it\n"
 _LINKS_SHOWN = 8
 _ROWS_SHOWN = 10
 _POLL_EVERY = 0.2
@@ -60,15 +60,19 @@ class Place:
         """What the daemon wrote to stderr."""
         return self.folder / "daemon.log"
 
+    @property
+    def settings(self) -> Path:
+        """The daemon's configuration, by which an earlier demo's folder is known too."""
+        return self.folder / ".facewatchd-demo"
+
     def client(self) -> Client:
         """Return a client of the demo's daemon."""
         return Client(self.state / "api.sock")
 
     def clear(self) -> None:
         """Make the folder, or empty it of an earlier demo; FacewatchError if it is another's."""
-        marker = self.folder / _MARKER
         try:
-            if not marker.is_file() and self.folder.exists() and any(self.folder.iterdir()):
+            if not self.settings.is_file() and self.folder.exists() and any(self.folder.iterdir()):
                 raise FacewatchError(
                     f"{self.folder} is not empty, and no demo made it.",
                     "Name another folder with --into.",
@@ -82,7 +86,7 @@ class Place:
                 if made.exists():
                     shutil.rmtree(made)
             self.folder.mkdir(parents=True, exist_ok=True)
-            marker.touch()
+            self.settings.write_text(_SETTINGS, encoding="ascii")
         except OSError as error:
             raise FacewatchError(
                 f"The folder {self.folder} cannot be made: {error.strerror}.",
@@ -105,6 +109,7 @@ class _Daemon:
         self._log = place.log
         command = [sys.executable, "-P", "-m", "facewatchd", "--root", str(photos)]
         command += ["--output", str(place.people), "--state", str(place.state)]
+        command += ["--config", str(place.settings)]
         with place.log.open("wb") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0

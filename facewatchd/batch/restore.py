@@ -13,7 +13,7 @@ import click
 
 from facewatchd import config
 from facewatchd.config import COPIES
-from facewatchd.errors import BackupError, ConfigError, FacewatchError, LockedError
+from facewatchd.errors import BackupError, ConfigError, FacewatchError, JournalError, LockedError
 from facewatchd.journal import Journal
 from facewatchd.journal.lines import Reader
 from facewatchd.journal.place import Place
@@ -61,9 +61,11 @@ def put_back(
         raise BackupError(f"{file} is the store itself.", "Name a backup of it.")
     try:
         with locked(state):
-            if not without_newer:
+            if without_newer:
+                left_out = _left_out(found, places)
+            else:
                 _refuse_other_library(found, places)
-            newer = _newer(found, places)
+                newer = _newer(found, places)
             aside = set_aside(parts(database), state, _SET_ASIDE)
             put_in_place(file, database)
             yield f"The backup {file} is the store now; what was there is in {aside}."
@@ -73,7 +75,7 @@ def put_back(
                 journal.read(found.lines)
                 yield (
                     f"The journal was written anew with {count(len(found.lines), 'decision')} of"
-                    f" the backup; without {newer} that the backup does not hold."
+                    f" the backup; without {left_out}."
                 )
                 yield from journal.degraded.values()
             else:
@@ -144,6 +146,14 @@ def _newer(found: Held, places: Sequence[Path]) -> int:
             content = reader.file(place.read(), str(place.file))
             there |= {each.id for each in content.decisions()} if content is not None else set()
     return len(there - known)
+
+
+def _left_out(found: Held, places: Sequence[Path]) -> str:
+    """Say what the journal has and the backup has not; a newer version's cannot be counted."""
+    try:
+        return f"{_newer(found, places)} that the backup does not hold"
+    except JournalError:
+        return "what a newer facewatchd has added"
 
 
 def _put_journal_aside(places: Sequence[Path], aside: Path, *, remove: bool) -> Iterator[str]:

@@ -23,7 +23,9 @@ from facewatchd.cli.export import export
 from facewatchd.cli.face import face
 from facewatchd.cli.forget import forget
 from facewatchd.cli.groups import Telling
+from facewatchd.cli.metrics import metrics
 from facewatchd.cli.models import models
+from facewatchd.cli.pausing import pause, resume
 from facewatchd.cli.people import people
 from facewatchd.cli.photos import photos
 from facewatchd.cli.place import where
@@ -67,11 +69,14 @@ for _command in (
     undo,
     ignore,
     forget,
+    pause,
+    resume,
     reload,
     scan,
     retry,
     recluster,
     plan,
+    metrics,
     backup,
     restore,
     engine,

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import os
-import pwd
 import stat
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from facewatchd.accounts import user_name
 from facewatchd.errors import PluginError
 
 
@@ -52,14 +52,6 @@ def models(folder: Path, pattern: str = "*.onnx") -> list[Path]:
 def is_file(path: Path) -> bool:
     """Say whether ``path`` is a file; PluginError when one may not look."""
     return stat.S_ISREG(_mode(path))
-
-
-def user_name(number: int) -> str:
-    """Return the name of a user, or ``#NUMBER`` of one who has none."""
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return f"#{number}"
 
 
 def unreadable(path: Path, cause: OSError) -> PluginError:

@@ -137,7 +137,8 @@ def _refuse_newer(fields: dict[str, Any] | None, known: int, what: str) -> None:
     if isinstance(version, int) and version > known:
         raise JournalError(
             f"{what} is of version {version}; this facewatchd knows version {known}.",
-            "Install the facewatchd that wrote it, or a newer one.",
+            "Install the facewatchd that wrote it, or a newer one; or go back to before it:"
+            " facewatchctl restore --without-newer BACKUP",
         )
 
 

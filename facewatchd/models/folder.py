@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from facewatchd.accounts import user_name
 from facewatchd.engines import listing
 from facewatchd.errors import FacewatchError
 from facewatchd.models.known import CONVERTIBLE, KNOWN
@@ -129,7 +130,7 @@ class Folder:
         owner = belongs.stat().st_uid
         if owner == 0:
             return
-        user = listing.user_name(owner)
+        user = user_name(owner)
         fetch = f"runuser -u {user} -- facewatchctl models fetch NAME"
         if nearest.stat().st_uid != owner:
             let_in = "chown -R" if self.path.exists() else "install -d -o"

@@ -12,23 +12,31 @@ from facewatchd.organise.refusals import output_errors
 from facewatchd.organise.tree import State, open_output
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from facewatchd.model import Entry
     from facewatchd.organise.manifest import Manifest
     from facewatchd.organise.tree import Tree
 
 
-def reconcile(output: bytes, manifest: Manifest, manner: Manner = PLAIN) -> list[Conflict]:
+def reconcile(
+    output: bytes,
+    manifest: Manifest,
+    manner: Manner = PLAIN,
+    breathe: Callable[[], None] = lambda: None,
+) -> list[Conflict]:
     """Put the manifest right after a kill, or after somebody worked in the output tree.
 
     What is gone is forgotten, so that the next plan makes it anew.  What was changed is forgotten
     too, is left alone from then on, and is returned.  What is ours gets the group and mode of
-    ``manner``.  Raises OutputError.
+    ``manner``.  Before each of them ``breathe`` is called.  Raises OutputError.
     """
     entries = manifest.entries()
     conflicts = []
     with output_errors(output), open_output(output, manner) as tree:
         tree.set_right(b"", Folder())
         for path, entry in sorted(entries.items()):
+            breathe()
             state = tree.state(path, entry, at_a_glance=True)
             landed = entries.get(temporary(path)) if state is State.FOREIGN else None
             if landed is not None and tree.state(path, landed) is State.OURS:

@@ -13,6 +13,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any
 
+from facewatchd import logs
 from facewatchd.journal.place import ChangedError, Place, why
 from facewatchd.model import Copy, Entry, File, Folder, Link, Stamp, Way
 from facewatchd.organise.refusals import output_errors
@@ -101,7 +102,7 @@ class Record:
 
     def _tell(self, error: OSError) -> None:
         if not self._fails:
-            log.warning("%s cannot be used: %s.", self._place.file, why(error))
+            log.warning("%s cannot be used: %s.", self._place.file, logs.error(why(error)))
         self._fails = True
 
 

@@ -47,6 +47,7 @@ def output_errors(output: bytes) -> Iterator[None]:
             f"The output tree {shown(output)} cannot be written"
             f"{'' if where == output else f' at {shown(where)}'}: {error.strerror}.",
             f"{remedy} What is missing is then made by itself.",
+            nameless=f"The output tree {shown(output)} cannot be written: {error.strerror}.",
         ) from error
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from facewatchd import logs
 from facewatchd.decisions import Kind
 from facewatchd.model import EncodeFaces
 from facewatchd.pipeline.boxes import Boxes, shown_at
@@ -221,7 +222,9 @@ class Adding:
             if self._tries[spot] == TRIES:
                 self.failures[spot] = reason
                 box = ",".join(map(str, spot.box))
-                log.warning("No face could be encoded at the user's box %s: %s", box, reason)
+                log.warning(
+                    "No face could be encoded at the user's box %s: %s", box, logs.error(reason)
+                )
 
     def suspect(self, picture: bytes) -> None:
         """A picture could not be read: maybe because of a box of the user's."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
+from facewatchd import logs
 from facewatchd.errors import BackupError
 from facewatchd.store import backup
 from facewatchd.store.sound import library_in
@@ -133,7 +134,7 @@ class Backups:
 
     def _fail(self, words: str) -> None:
         self._error = words
-        log.error("%s", words)
+        log.error("%s", logs.error(words))
 
     def _changed_after(self, moment: float) -> bool:
         return any(f.stat().st_mtime > moment for f in backup.written(self._store.path))

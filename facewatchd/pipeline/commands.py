@@ -87,14 +87,14 @@ class Commands:
             self._closed = True
         while (left := self._next()) is not None:
             _, refuse = left
-            refuse(_closing())
+            refuse(closing())
         os.close(self.awake)
         self._out.close()
 
     def _leave(self, command: Callable[[], None], refuse: _Refuse) -> None:
         with self._lock:
             if self._closed:
-                raise _closing()
+                raise closing()
             self._left.put((command, refuse))
         self.wake()
 
@@ -105,7 +105,8 @@ class Commands:
             return None
 
 
-def _closing() -> ApiError:
+def closing() -> ApiError:
+    """Return why what is asked of a pipeline that has closed is refused."""
     return ApiError(
         "The daemon stops, or goes over to another configuration.", "Ask again in a moment."
     )

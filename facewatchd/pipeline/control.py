@@ -13,7 +13,10 @@ from facewatchd.pipeline.advising import Advising
 from facewatchd.pipeline.calibrating import calibrated
 from facewatchd.pipeline.cutting import Cutting
 from facewatchd.pipeline.engine import worker_settings
+from facewatchd.pipeline.events import told
+from facewatchd.pipeline.exposition import exposition
 from facewatchd.pipeline.hearing import heard
+from facewatchd.pipeline.metrics import families
 from facewatchd.pipeline.reloading import Reloads
 from facewatchd.pipeline.reporting import lines
 from facewatchd.pipeline.status import errors, status
@@ -29,9 +32,11 @@ if TYPE_CHECKING:
     from facewatchd.config import Settings
     from facewatchd.decisions import Decision
     from facewatchd.model import PictureForm
+    from facewatchd.pipeline.bell import Bell
     from facewatchd.pipeline.forgetting import What
     from facewatchd.pipeline.hearing import Heard
     from facewatchd.pipeline.loop import Pipeline
+    from facewatchd.pipeline.pausing import Pause
     from facewatchd.pipeline.saying import Saying
 
 
@@ -111,6 +116,16 @@ class Control:
                 }
             return answer
 
+    def events(self, after: str | None, limit: int) -> dict[str, Any]:
+        """Return what has happened since the event with the id ``after``."""
+        with reading(self._settings.database) as store:
+            return told(store, after, limit, names=self._settings.log.names)
+
+    @property
+    def bell(self) -> Bell:
+        """What is rung when something has happened."""
+        return self._pipeline.noticing.bell
+
     def retry(self) -> int:
         """Queue again what could not be read, by any engine; return how many there are."""
         with reading(self._settings.database) as store:
@@ -140,6 +155,18 @@ class Control:
     def recluster(self, *, dry: bool) -> None:
         """Cluster all faces anew; with ``dry`` for a plan that waits."""
         self._pipeline.recluster(dry=dry)
+
+    def pause(self, seconds: float | None) -> dict[str, Any]:
+        """Begin no work for so long, or until `resume`; return why it pauses, and until when."""
+        return _paused(self._pipeline.pause(seconds))
+
+    def resume(self) -> dict[str, Any]:
+        """Take that back; return why work pauses all the same, if it does."""
+        return _paused(self._pipeline.resume())
+
+    def metrics(self) -> bytes:
+        """Return figures in Prometheus's text format."""
+        return exposition(families(self._settings, self._pipeline.live, self._started))
 
     def plan(self) -> dict[str, Any]:
         """Return the plan that waits."""
@@ -251,6 +278,11 @@ class Control:
         output = os.fsencode(self._settings.output.path)
         targets = targets_of(self._settings.output, photos)
         return [os.fsdecode(os.path.join(output, link)) for link in links_to([*targets, *photos])]
+
+
+def _paused(pause: Pause | None) -> dict[str, Any]:
+    words, until = (None, None) if pause is None else (pause.words, pause.until)
+    return {"paused": words, "paused_until": until}
 
 
 def _with_folder(

@@ -8,6 +8,7 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from facewatchd import events
 from facewatchd.decisions import Decision, Kind, Origin, Said, Spoken, Touched, replay, to_line
 from facewatchd.decisions.origins import given_to, origins
 from facewatchd.decisions.said import difference, touched_by, undone_by
@@ -34,11 +35,15 @@ log = logging.getLogger(__name__)
 
 
 class JournalLook(NamedTuple):
-    """How many decisions there are, what was mended at the start, which copies are behind: why."""
+    """How many decisions there are, what was mended at the start, which copies are behind: why.
+
+    ``last`` is when the last decision was made.
+    """
 
     decisions: int
     mended: tuple[str, ...]
     behind: tuple[str, ...]
+    last: float | None
 
 
 class Deciding:
@@ -97,8 +102,10 @@ class Deciding:
     def _carry_over(self, known: Collection[str]) -> None:
         """Carry over into a store what it lacks, that has the decisions ``known``."""
         lacked = len(self._decisions) - len(known)
-        if lacked > 1:  # one can be on its way when the daemon is killed
+        if lacked > 1:
             log.warning("The store lacked %d decisions, which the journal had.", lacked)
+        elif lacked == 1 and self._decisions[-1].id not in known:  # a kill cut it short
+            self._tell(self._decisions[-1])
         there = [each for each in self._decisions if each.id in known]
         before = replay(there)
         self._store.decisions.replace(self._decisions)
@@ -109,7 +116,8 @@ class Deciding:
     def look(self) -> JournalLook:
         """Return how the journal is."""
         behind = tuple(self._journal.degraded.values())
-        return JournalLook(len(self._decisions), tuple(self._journal.reports), behind)
+        last = self._decisions[-1].at if self._decisions else None
+        return JournalLook(len(self._decisions), tuple(self._journal.reports), behind, last)
 
     def mend(self) -> None:
         """Bring copies of the journal up to date that could not be written."""
@@ -125,6 +133,7 @@ class Deciding:
         self._decisions.append(decision)
         with self._whole(), self._store.transaction():
             self._store.decisions.add([decision])
+            self._tell(decision)
             touched = self.said.take(decision)
             self._rules.read_anchors(touched.people)
             self._projecting.project(touched)
@@ -171,6 +180,7 @@ class Deciding:
         changed, spoken_of = difference(before, after), touched_by(target)
         with self._whole(), self._store.transaction():
             self._store.decisions.add([decision])
+            self._tell(decision)
             self._rules.use(after)
             touched = Touched(changed.people | spoken_of.people, changed.spots | spoken_of.spots)
             self._projecting.project(touched, self._origins(lost))
@@ -179,6 +189,19 @@ class Deciding:
     def _next(self, kind: Kind, **fields: Any) -> Decision:
         """Return a decision that follows all others and is taken now."""
         return Decision(uuid.uuid4().hex, self.last + 1, self._clock.time(), kind, **fields)
+
+    def _tell(self, decision: Decision) -> None:
+        """Tell others of a decision that was made where nothing answers: in the output tree."""
+        if decision.origin is Origin.FOLDER:
+            self._store.events.add(
+                events.Kind.DECISION_FOLDER,
+                decision.at,
+                decision=decision.number,
+                said=decision.kind.value,
+                person=decision.person,
+                other=decision.other,
+                faces=len(decision.faces),
+            )
 
     @contextmanager
     def _whole(self) -> Iterator[None]:

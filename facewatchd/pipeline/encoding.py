@@ -8,6 +8,8 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from facewatchd import logs
+from facewatchd.events import Kind
 from facewatchd.model import (
     CropFace,
     Cropped,
@@ -29,6 +31,8 @@ from facewatchd.model import (
 )
 from facewatchd.pipeline.entering import Entering
 from facewatchd.pipeline.queue import Queue
+from facewatchd.pipeline.tally import Tally
+from facewatchd.store.views import in_first_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,6 +91,7 @@ class Encoding:
         self._entering = Entering(store, placing, adding, publishing, clock, engine)
         self._hashes: dict[bytes, int] = {}  # what is being read, by content and by picture
         self._finished: deque[float] = deque()
+        self.tally = Tally()
         self.refusals = 0  # how often a known photo could not be read again
         self.last_refusal = ""  # why, the last time
 
@@ -151,6 +156,15 @@ class Encoding:
         return self._queue.empty
 
     @property
+    def works(self) -> bool:
+        """Whether a worker is at something."""
+        return self._pool.busy > 0
+
+    def has_few(self, most: int) -> bool:
+        """Whether at most so many photos wait that could be read now."""
+        return self._queue.has_few(most)
+
+    @property
     def at_rest(self) -> bool:
         """Whether no process of a worker is left and the rate of reading has been forgotten."""
         return self._pool.empty and not self._finished
@@ -191,6 +205,8 @@ class Encoding:
             if task is None:
                 return
             self._pool.submit(task, now)
+            if isinstance(task, ReadPhoto):
+                self.tally.begin(task.file, now)
 
     def _take(self, outcome: Outcome) -> None:
         match outcome:
@@ -219,6 +235,7 @@ class Encoding:
         hashes = {hashed.content} | ({picture} if picture else set())
         wanted = False
         if self._entering.recognise(task.file, hashed):
+            self._count(task, "known")
             self._release(task)
         elif any(self._hashes.get(each, task.file) != task.file for each in hashes):
             self._release(task)  # another worker is reading the same photo just now
@@ -233,14 +250,16 @@ class Encoding:
         match answer:
             case PhotoRead() as read:
                 self._entering.enter(task.file, read)
-                log.debug("Encoded %r", os.fsdecode(task.stat.path))
+                log.debug("Encoded %s", logs.photo(task.stat.path, task.file))
                 self._finished.append(self._clock.monotonic())
+                self._count(task, "read")
             case PhotoChanged():
                 self._wait_for(task)
             case PhotoFailed() | PhotoUnsupported() if self._is_young(task):
                 self._wait_for(task)
             case PhotoUnsupported(kind, reason):
                 self._entering.show_nothing(task.file, kind, reason)
+                self._count(task, "unsupported")
             case PhotoFailed(reason, remedy):
                 self._fail(task, f"{reason} {remedy}")
             case Lost(reason):
@@ -266,7 +285,9 @@ class Encoding:
                 self._adding.suspect(task.hash)
                 self.refusals += 1
                 self.last_refusal = reason
-                log.warning("%r could not be read again: %s", os.fsdecode(task.stat.path), reason)
+                log.warning(
+                    "%s could not be read again: %s", logs.photo(task.stat.path), logs.error(reason)
+                )
         self._queue.release_again(task.photo, rest_until)
 
     def _end_faces(self, task: EncodeFaces, answer: Answer) -> None:
@@ -290,13 +311,28 @@ class Encoding:
         """Give a file that is being written time, and look whether it changes."""
         self._queue.rest(task.file, self._clock.monotonic() + REST)
         self._origin.look_again(task.stat.path)
+        self._count(task, "changed")
+
+    def _count(self, task: ReadPhoto, result: str) -> None:
+        self.tally.end(task.file, result, self._clock.monotonic())
 
     def _release(self, task: ReadPhoto) -> None:
         self._queue.release(task.file)
+        self.tally.drop(task.file)
         self._hashes = {h: f for h, f in self._hashes.items() if f != task.file}
 
     def _fail(self, task: ReadPhoto, reason: str) -> None:
         with self._store.transaction():
-            self._store.files.failed_once(task.file, reason, tries_allowed=TRIES)
-        log.warning("%r could not be read: %s", os.fsdecode(task.stat.path), reason)
+            if self._store.files.failed_once(task.file, reason, tries_allowed=TRIES):
+                self._store.events.add(
+                    Kind.PHOTO_FAILED,
+                    self._clock.time(),
+                    file=task.file,
+                    root=os.fsdecode(self._queue.root_of(task)),
+                    error=in_first_words(reason),
+                )
+        log.warning(
+            "%s could not be read: %s", logs.photo(task.stat.path, task.file), logs.error(reason)
+        )
+        self._count(task, "failed")
         self._queue.rest(task.file, self._clock.monotonic() + REST)

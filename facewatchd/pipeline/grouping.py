@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from facewatchd import logs
 from facewatchd.child import Child
 from facewatchd.regroup import Grouped, Refused, Task
 from facewatchd.remembering import Memory
@@ -69,9 +70,9 @@ class Grouping:
         self.last_seconds = float(seconds) if seconds else None
         self.runs = 0
         self.error: str | None = None
-        self._clustered = int(store.fact("clustered_faces") or 0)
+        self.clustered = int(store.fact("clustered_faces") or 0)  # faces that the last run had
         self._first_backlog = store.fact("first_backlog") is None
-        placing.new_faces = max(0, store.faces.count() - self._clustered)
+        placing.new_faces = max(0, store.faces.count() - self.clustered)
 
     @property
     def running(self) -> bool:
@@ -131,10 +132,14 @@ class Grouping:
         """Return what to wait on for the end of a run."""
         return [self._run.child.connection] if self._run else []
 
-    def step(self, *, backlog: bool, paused: bool = False) -> None:
-        """Start a run when one is due and not ``paused``, and take in the result of one's end."""
+    def step(self, *, backlog: bool, paused: bool = False, held: bool = False) -> None:
+        """Start a run when one is due and not ``paused``, and take in the result of one's end.
+
+        While ``held`` only a run is started that was asked for.
+        """
         if self._run is None:
-            if not paused and self._is_due(backlog=backlog):
+            asked = self._requested or self._asked_dry
+            if not paused and (asked or (not held and self.is_due(backlog=backlog))):
                 self._start(backlog=backlog)
         elif self._run.child.connection.poll():
             self._finish(self._run)
@@ -157,10 +162,9 @@ class Grouping:
             self._run.child.close(_CLOSES_WITHIN)
             self._run = None
 
-    def _is_due(self, *, backlog: bool) -> bool:
-        if self._requested or self._asked_dry:
-            return True
-        if self._clock.monotonic() < self._not_before:
+    def is_due(self, *, backlog: bool) -> bool:
+        """Whether a run is due that nobody asked for, and none is under way."""
+        if self._run is not None or self._clock.monotonic() < self._not_before:
             return False
         if self._first_is_due and not backlog:
             return True
@@ -175,11 +179,11 @@ class Grouping:
     @property
     def _first_is_due(self) -> bool:
         """Whether all is to be clustered once the first backlog has been read."""
-        return self._first_backlog and bool(self._clustered + self._placing.new_faces)
+        return self._first_backlog and bool(self.clustered + self._placing.new_faces)
 
     @property
     def _enough_are_new(self) -> bool:
-        enough = max(self._settings.recluster.new_faces, GROWTH * self._clustered)
+        enough = max(self._settings.recluster.new_faces, GROWTH * self.clustered)
         return self._placing.new_faces >= enough
 
     def _start(self, *, backlog: bool) -> None:
@@ -242,7 +246,7 @@ class Grouping:
         else:
             reason = result.reason if isinstance(result, Refused) else run.child.end_in_words()
             self.error = f"Re-clustering {reason}; it is tried again after a while."
-            log.error("%s", self.error)
+            log.error("%s", logs.error(self.error))
             self._not_before = self._clock.monotonic() + _REST_AFTER_ERROR
 
     def _most(self, run: _Run) -> float | None:
@@ -256,11 +260,11 @@ class Grouping:
 
     def _remember(self, run: _Run, seconds: float) -> None:
         self.last, self.last_seconds = self._clock.time(), seconds
-        self._clustered = run.stored
+        self.clustered = run.stored
         self._placing.new_faces -= run.new_faces
         self._store.set_fact("clustered_at", str(self.last))
         if not run.backlog:  # not before it is applied: a kill until then must have it run again
             self._first_backlog = False
             self._store.set_fact("first_backlog", "done")
         self._store.set_fact("clustered_seconds", str(seconds))
-        self._store.set_fact("clustered_faces", str(self._clustered))
+        self._store.set_fact("clustered_faces", str(self.clustered))

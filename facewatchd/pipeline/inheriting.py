@@ -7,11 +7,11 @@ new photo is one of the former, their places and their encodings tell.
 from __future__ import annotations
 
 import logging
-import os
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from facewatchd import logs
 from facewatchd.decisions import Kind, Origin
 from facewatchd.decisions.said import undone_by
 from facewatchd.model import Box
@@ -68,9 +68,9 @@ class Inheriting:
                 self._store.successions.end(succession, unfound, self._clock.time())
             if unfound:
                 log.warning(
-                    "%r has another picture, in which %d of those that decisions speak of were"
+                    "%s has another picture, in which %d of those that decisions speak of were"
                     " not found again.",
-                    os.fsdecode(succession.path),
+                    logs.photo(succession.path),
                     len(unfound),
                 )
 

@@ -6,6 +6,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+from facewatchd import logs
 from facewatchd.errors import NotFoundError, RootError
 from facewatchd.model import FileState
 from facewatchd.pipeline.removing import Removing
@@ -126,7 +127,9 @@ class Intake:
                 self._deal_with(path, now)
             except OSError as error:
                 self._settling.drop(path)
-                log.warning("%r is left to the next scan: %s", os.fsdecode(path), error.strerror)
+                log.warning(
+                    "%s is left to the next scan: %s", logs.photo(path), logs.error(error.strerror)
+                )
         self._removing.step(self.roots.all)
 
     def _take_in(self, seen: list[tuple[Root, Listing | Ended | Broken]]) -> None:

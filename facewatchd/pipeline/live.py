@@ -9,10 +9,17 @@ if TYPE_CHECKING:
     from facewatchd.pipeline.backups import BackupLook
     from facewatchd.pipeline.deciding import JournalLook
     from facewatchd.pipeline.parts import Parts
+    from facewatchd.pipeline.pausing import Pause
     from facewatchd.pipeline.publishing import CopyingLook
     from facewatchd.pipeline.replanning import PlanLook
     from facewatchd.pipeline.root import RootLook
     from facewatchd.pipeline.styling import StyleLook
+    from facewatchd.pipeline.tally import Tallied
+
+STATES = (
+    *("starting", "scanning", "encoding", "paused", "clustering", "organising", "idle"),
+    "stopping",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +38,16 @@ class Live:
     clustered_seconds: float | None
     next_clustering: float
     new_faces: int
+    clustering_paused: Pause | None  # why a run that is due waits
+    clustered_faces: int  # that the last run had
     plan: PlanLook | None
     conflicts: tuple[bytes, ...]
     output_error: str | None
     style: StyleLook | None
     copying: CopyingLook | None
     copies_wait: int  # photos that cannot be copied into the output now
-    paused: str | None  # why no photo is read and nothing is clustered
+    paused: Pause | None  # why no photo is read
+    tallied: Tallied
     unreachable: tuple[bytes, ...]  # places whose photos cannot be read now
     switched: str | None  # what the last switch of the engine since the start came to
     backup: BackupLook
@@ -61,13 +71,16 @@ def look(parts: Parts, state: str | None = None) -> Live:
         clustered_seconds=grouping.last_seconds,
         next_clustering=grouping.next,
         new_faces=parts.placing.new_faces,
+        clustering_paused=parts.pausing.shown_clustering,
+        clustered_faces=grouping.clustered,
         plan=parts.replanning.look,
         conflicts=tuple(publishing.conflicts),
         output_error=str(publishing.error) if publishing.error else None,
         style=publishing.style,
         copying=publishing.copying,
         copies_wait=len(publishing.waiting),
-        paused=parts.space.lack,
+        paused=parts.pausing.shown,
+        tallied=parts.encoding.tally.look(),
         unreachable=tuple(sorted(roots.unreachable())),
         switched=parts.switching.last,
         backup=parts.backups.look(),
@@ -78,8 +91,12 @@ def look(parts: Parts, state: str | None = None) -> Live:
 def _state(parts: Parts) -> str:
     if parts.intake.busy:
         return "scanning"
-    if not parts.encoding.idle or parts.encoding.rereading:
+    reads = not parts.encoding.idle or parts.encoding.rereading
+    paused = parts.pausing.photos is not None and not parts.encoding.works
+    if reads and not paused:
         return "encoding"
     if parts.grouping.busy:
         return "clustering"
+    if reads:
+        return "paused"
     return "idle" if parts.publishing.idle else "organising"

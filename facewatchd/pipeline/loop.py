@@ -10,6 +10,7 @@ from facewatchd.errors import LoadError
 from facewatchd.pipeline.commands import Commands
 from facewatchd.pipeline.live import look
 from facewatchd.pipeline.parts import assembled, opened
+from facewatchd.pipeline.pausing import Wanted
 from facewatchd.pipeline.proposing import told
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from facewatchd.config import Settings
     from facewatchd.pipeline.clock import Clock
     from facewatchd.pipeline.live import Live
+    from facewatchd.pipeline.pausing import Pause
     from facewatchd.plugins import Scale
     from facewatchd.watch import Hint
 
@@ -41,14 +43,16 @@ class Pipeline:
         """
         self._settings = settings
         self._clock = clock
+        self._breathe = breathe
         checked.clusterer(settings.recluster.clusterer, settings.recluster.options)
-        store = opened(settings)
+        store = opened(settings, breathe)
         self._commands = Commands()
         self._closed = False
         parts = assembled(settings, store, clock, wake=self.wake, breathe=breathe)
         self._parts = parts
         self._store = parts.store
         self._space = parts.space
+        self.pausing = parts.pausing
         self._publishing = parts.publishing
         self.intake = parts.intake
         self._placing = parts.placing
@@ -63,6 +67,7 @@ class Pipeline:
         self._backups = parts.backups
         self.traces = parts.traces
         self.forgetting = parts.forgetting
+        self.noticing = parts.noticing
         now = clock.monotonic()
         self._timers = {
             self._purge: (_PURGE, now + _PURGE),
@@ -78,19 +83,23 @@ class Pipeline:
         """
         self.deciding.start()
         self.forgetting.start()
-        self._publishing.start()
+        self._publishing.start(self._breathe)
         self.deciding.mend()  # OUTPUT, which holds a copy, may be there only now
         self.intake.watch()
+        watches = 0
         while self.intake.roots.undecided and not stopped():
             self.intake.step()
+            if self.intake.roots.watches > watches:
+                watches = self.intake.roots.watches
+                self._breathe()
             self.wait(self._clock.monotonic() + _LOOKS_EVERY)
         self.intake.check()
         self.intake.leave_former_roots()  # not before it is sure that these roots will do
 
     @property
     def alive(self) -> bool:
-        """Whether the watcher still watches; the pipeline itself answers by stepping."""
-        return self.intake.roots.alive
+        """Whether watcher and store answer; the pipeline itself does so by stepping."""
+        return self.intake.roots.alive and self._store.answers
 
     @property
     def at_rest(self) -> bool:
@@ -144,18 +153,24 @@ class Pipeline:
         self._publishing.step()  # it may want covers from the workers
         self._encoding.block(self.intake.roots.offline())
         self._space.step()
-        paused = self._space.lack is not None
-        self.switching.allow(self.intake.roots.unreachable())
-        self._encode(paused=paused)
-        if not paused:
+        has_room = self._space.lack is None
+        pausing = self.pausing
+        pausing.step(self._wanted(), self._encoding.has_few)
+        held = pausing.again is not None
+        self.switching.allow(self.intake.roots.unreachable(), paused=held)
+        self._encode(paused=pausing.photos is not None)
+        if has_room:
             self._inheriting.step()
         backlog = self.intake.busy or not self._encoding.idle
-        self.grouping.step(backlog=backlog, paused=paused)
-        self.switching.step(paused=paused)
+        waits = pausing.clustering is not None
+        self.grouping.step(backlog=backlog, paused=not has_room, held=waits)
+        self.switching.step(paused=held)
         if self._publishing.held and not (backlog or self.grouping.busy):
             self._publishing.release()
         self._backups.step()
         self.traces.step()
+        if self._space.lack is None:
+            self.noticing.step(settled=not (backlog or self.grouping.busy))
         self.live = look(self._parts)
 
     def wait(self, until: float | None = None) -> None:
@@ -164,15 +179,17 @@ class Pipeline:
         At rest nothing is looked at before its time: processors and disks may sleep.
         """
         now = self._clock.monotonic()
+        clustering_waits = self.pausing.shown_clustering is not None
         times = [
             until,
             self.intake.next_due(),
-            self._encoding.next_due(),
+            None if self.pausing.photos else self._encoding.next_due(),
             self._publishing.next_due(),
             self._backups.next_due(),
             self.traces.next_due(),
             self._space.next_due(),
-            None if self._space.lack else self.grouping.next_due(),
+            self.pausing.next_due(),
+            None if self._space.lack or clustering_waits else self.grouping.next_due(),
             None if self.at_rest else now + _LOOKS_EVERY,
             *(due for _, due in self._timers.values()),
         ]
@@ -180,6 +197,15 @@ class Pipeline:
         parts = (self.intake.roots, self._encoding, self.grouping, self.switching)
         wait([self._commands.awake, *(c for part in parts for c in part.connections())], timeout)
         self._commands.sleep()
+
+    def rest(self, until: float) -> None:
+        """Do nothing until ``until`` (monotonic), or until somebody wakes it."""
+        wait([self._commands.awake], max(0.0, until - self._clock.monotonic()))
+        self._commands.sleep()
+
+    def takes_changes(self) -> bool:
+        """Whether the store can be written."""
+        return self._store.takes_changes()
 
     def hint(self, hint: Hint) -> None:
         """Take in what another watcher than ours saw; any thread may call this."""
@@ -214,6 +240,14 @@ class Pipeline:
         """Try every failed photo again."""
         self.do(self._retry)
 
+    def pause(self, seconds: float | None) -> Pause | None:
+        """Begin no work for so long, or until `resume`; return why it pauses from now on."""
+        return self.ask(lambda: self._put_off(lambda: self.pausing.pause(seconds)))
+
+    def resume(self) -> Pause | None:
+        """Take `pause` back; return why work pauses all the same."""
+        return self.ask(lambda: self._put_off(self.pausing.resume))
+
     def close(self) -> None:
         """Stop everything, once; what was being read stays pending."""
         if self._closed:
@@ -227,6 +261,21 @@ class Pipeline:
         self._backups.close()
         self._store.close()
         self._commands.close()
+        self.noticing.bell.close()
+
+    def _wanted(self) -> Wanted:
+        backlog = self.intake.busy or not self._encoding.idle
+        return Wanted(
+            photos=not self._encoding.idle,
+            again=self.switching.reads_again,
+            clustering=self.grouping.is_due(backlog=backlog),
+        )
+
+    def _put_off(self, change: Callable[[], None]) -> Pause | None:
+        change()
+        self.pausing.step(self._wanted(), self._encoding.has_few)
+        self.live = look(self._parts)  # whoever asks next is told
+        return self.pausing.shown
 
     def _encode(self, *, paused: bool) -> None:
         try:

@@ -24,6 +24,8 @@ from facewatchd.pipeline.forgetting import Forgetting
 from facewatchd.pipeline.grouping import Grouping
 from facewatchd.pipeline.inheriting import Inheriting
 from facewatchd.pipeline.intake import Intake
+from facewatchd.pipeline.noticing import Noticing
+from facewatchd.pipeline.pausing import Machine, Pausing
 from facewatchd.pipeline.placing import Placing
 from facewatchd.pipeline.publishing import Publishing
 from facewatchd.pipeline.replanning import Replanning
@@ -50,6 +52,7 @@ class Parts:
 
     store: Store
     space: Space
+    pausing: Pausing
     publishing: Publishing
     intake: Intake
     placing: Placing
@@ -64,14 +67,15 @@ class Parts:
     backups: Backups
     traces: Traces
     forgetting: Forgetting
+    noticing: Noticing
 
 
-def opened(settings: Settings) -> Store:
+def opened(settings: Settings, breathe: Callable[[], None] = lambda: None) -> Store:
     """Open the library's store; StoreError or PluginError if its engine is not installed.
 
-    A new library gets the configured engine.
+    A new library gets the configured engine.  While SQLite works, ``breathe`` is called.
     """
-    store = Store(settings.database)
+    store = Store(settings.database, breathe=breathe)
     try:
         _check_engine(store, settings)
     except FacewatchError:
@@ -102,6 +106,7 @@ def assembled(
     engine = store.engines.current
     scale = scale_of(engine, settings, store)
     rules = Rules(store)
+    space = Space(settings.state, settings.limits.free_mb, clock)
     publishing = Publishing(settings, store, rules, clock, scale)
     intake = Intake(settings, store, publishing, clock, wake)
     placing = Placing(store, rules, scale, settings.engine.min_quality)
@@ -147,7 +152,8 @@ def assembled(
     traces = Traces(settings, store, deciding, publishing, backups, clock)
     return Parts(
         store=store,
-        space=Space(settings.state, settings.limits.free_mb, clock),
+        space=space,
+        pausing=Pausing(settings.work, store, space, clock, Machine()),
         publishing=publishing,
         intake=intake,
         placing=placing,
@@ -171,4 +177,5 @@ def assembled(
             replanning=replanning,
             traces=traces,
         ),
+        noticing=Noticing(store, intake.roots, clock),
     )

@@ -8,26 +8,23 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from facewatchd.clustering.bursts import moments
+from facewatchd import logs
 from facewatchd.config import COPIES
 from facewatchd.errors import OutputError
 from facewatchd.organise import (
-    Photo,
     PutCopy,
     Record,
-    WantedFolder,
     apply,
     plan,
     reconcile,
 )
 from facewatchd.organise.portions import portions
 from facewatchd.pipeline.covers import Covers
+from facewatchd.pipeline.entitled import DOUBTFUL, Entitled, doubtful
 from facewatchd.pipeline.styling import Styling
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from facewatchd.config import Settings
     from facewatchd.model import CropFace, Entry
@@ -38,7 +35,6 @@ if TYPE_CHECKING:
     from facewatchd.plugins import Scale
     from facewatchd.store import Store
 
-DOUBTFUL = b"_doubtful"
 _GATHER = 0.5  # seconds in which changes are gathered into one plan
 _LEISURE = 10.0  # a plan that took long is not followed by the next one before so many times that
 _AGAIN_AFTER_ERROR = 30.0
@@ -73,13 +69,12 @@ class Publishing:
         self, settings: Settings, store: Store, rules: Rules, clock: Clock, scale: Scale
     ) -> None:
         self._output = os.fsencode(settings.output.path)
-        self._min_photos = settings.people.min_photos
         self._store = store
         self._record = Record(store.links, settings.output.path / COPIES)
         self._styling = Styling(settings, store)
         self._covers = Covers(store, rules)
+        self._entitled = Entitled(store, self._covers, clock, scale, settings.people.min_photos)
         self._clock = clock
-        self._scale = scale
         self._touched: set[str] = set()
         self._all = True
         self._published: dict[str, bytes] = {}  # everyone's folder when the tree was last made
@@ -118,11 +113,14 @@ class Publishing:
         """Whether the tree shows what the store holds, but for covers that wait for a worker."""
         return not (self._all or self._touched or self._work or self._covers.in_work)
 
-    def start(self) -> None:
-        """Find out what of the tree is still as it was made; raises OutputError."""
+    def start(self, breathe: Callable[[], None] = lambda: None) -> None:
+        """Find out what of the tree is still as it was made; raises OutputError.
+
+        Meanwhile ``breathe`` is called again and again.
+        """
         self._tell_of_former_output()
         self._take_in()
-        self._note(reconcile(self._output, self._record, self._styling.manner))
+        self._note(reconcile(self._output, self._record, self._styling.manner, breathe))
 
     def _take_in(self) -> None:
         """Know again what was made there by a store that was lost, or after a backup of it.
@@ -156,7 +154,7 @@ class Publishing:
 
     def use(self, scale: Scale) -> None:
         """The library is encoded by another engine from now on: everything may have changed."""
-        self._scale = scale
+        self._entitled.scale = scale
         self.touch_all()
 
     def touch(self, people: Iterable[str]) -> None:
@@ -209,7 +207,7 @@ class Publishing:
             self._due = self._clock.monotonic() + _AGAIN_AFTER_ERROR
         if self.error is not None:
             if before is None:
-                log.error("%s", self.error)
+                log.error("%s", logs.error(self.error))
             return
         finished = self._clock.monotonic()
         self._due = finished if self._work else finished + _LEISURE * (finished - started)
@@ -240,17 +238,11 @@ class Publishing:
     def _planned(self) -> _Work:
         style = self._styling.style()
         with self._store.transaction():
-            self._give_numbers()
+            self._entitled.give_numbers()
         folders = self._store.people.folders()
         left = self._left(folders)
         people = folders.keys() if self._all else (self._touched | left.keys()) & folders.keys()
-        names = self._store.people.named()
-        wanted = [
-            folder
-            for person in sorted(people)
-            for folder in self._folders(person, folders[person], is_named=person in names)
-            if folder.photos
-        ]
+        wanted = self._entitled.folders(people, folders)
         if self._all:
             self._conflicts, self._waiting = {}, {}
             manifest = self._store.links.entries()
@@ -292,40 +284,9 @@ class Publishing:
 
     def _manifest(self, names: set[bytes]) -> dict[bytes, Entry]:
         """Return what was made in these folders, and in those of the same names for doubtful."""
-        doubtful = self._store.links.at(DOUBTFUL)
-        made = self._store.links.within(path for name in names for path in (name, _doubtful(name)))
-        return made if doubtful is None else made | {DOUBTFUL: doubtful}
-
-    def _give_numbers(self) -> None:
-        """Give a folder number to everyone who has a name or has come to enough photos.
-
-        Those with most photos are the first.
-        """
-        named = self._store.people.named()
-        entitled = [
-            (-photos, first, person)
-            for person, photos, first in self._store.people.entitled(self._min_photos)
-            if person in named or self._moments(person) >= self._min_photos
-        ]
-        for _, _, person in sorted(entitled):
-            self._store.people.give_number(person)
-
-    def _moments(self, person: str) -> int:
-        members = self._store.faces.of_person(person)
-        encodings = np.stack([member.encoding for member in members])
-        captured = np.array([member.captured for member in members])
-        return moments(captured, encodings, self._scale)
-
-    def _folders(self, person: str, name: bytes, *, is_named: bool) -> list[WantedFolder]:
-        """Return the folder of ``person``, and that of faces that may be this person."""
-        photos = _photos(self._store.people.photos_of(person))
-        if len(photos) < (1 if is_named else self._min_photos):
-            return []
-        doubtful = _photos(self._store.people.doubtful_photos_of(person))
-        return [
-            WantedFolder(name, photos, self._covers.of(person, name)),
-            WantedFolder(_doubtful(name), doubtful),
-        ]
+        above = self._store.links.at(DOUBTFUL)
+        made = self._store.links.within(path for name in names for path in (name, doubtful(name)))
+        return made if above is None else made | {DOUBTFUL: above}
 
     def _note(self, conflicts: list[Conflict]) -> None:
         for conflict in conflicts:
@@ -333,20 +294,20 @@ class Publishing:
                 self._await(conflict)
                 continue
             if self._conflicts.get(conflict.path) != conflict.found:
-                log.warning("%r in the output is not ours: %s", conflict.path, conflict.found)
+                log.warning(
+                    "%s in the output is not ours: %s",
+                    logs.entry(conflict.path),
+                    logs.error(conflict.found),
+                )
             self._conflicts[conflict.path] = conflict.found
 
     def _await(self, photo: Conflict) -> None:
         if not self._waiting:
             self._waited_for = self._clock.monotonic() + _AGAIN_FOR_PHOTOS
         if photo.path not in self._waiting:
-            log.warning("%r in the output waits for its photo: %s", photo.path, photo.found)
+            log.warning(
+                "%s in the output waits for its photo: %s",
+                logs.entry(photo.path),
+                logs.error(photo.found),
+            )
         self._waiting[photo.path] = photo.found
-
-
-def _doubtful(folder: bytes) -> bytes:
-    return DOUBTFUL + b"/" + folder
-
-
-def _photos(rows: list[tuple[bytes, bytes, int, int, float]]) -> list[Photo]:
-    return [Photo(*row) for row in rows]

@@ -77,6 +77,10 @@ class Queue:
             return False
         return not self._files.pending(1, outside=self.blocked)
 
+    def has_few(self, most: int) -> bool:
+        """Whether at most so many files wait that could be read now."""
+        return len(self._files.pending(most + 1, outside=self.blocked)) <= most
+
     def next(self, now: float, *, paused: bool) -> Task | None:
         """Take out the next task, None if there is none; while ``paused`` only covers."""
         self._now = now

@@ -11,6 +11,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from facewatchd import logs
 from facewatchd.errors import StoreError
 from facewatchd.journal.lines import Reader
 from facewatchd.journal.place import Place
@@ -18,7 +19,7 @@ from facewatchd.store.backup import newest_good, own, parts, put_in_place, stamp
 from facewatchd.store.sound import trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from facewatchd.config import Settings
@@ -29,17 +30,18 @@ _WHY = "why.txt"
 log = logging.getLogger(__name__)
 
 
-def recover(settings: Settings) -> None:
+def recover(settings: Settings, breathe: Callable[[], None] = lambda: None) -> None:
     """Make sure that there is a store to open, or that a new one may be made.
 
-    The caller holds the lock on the state folder.  StoreError if that is not possible.
+    The caller holds the lock on the state folder.  StoreError if that is not possible.  While the
+    store is read, ``breathe`` is called again and again.
     """
     database = settings.database
     if not database.exists() or database.stat().st_size == 0:
         if not _was_there(settings):
             return
         wrong = "was gone"
-    elif (found := trouble(database)) is not None:
+    elif (found := trouble(database, breathe)) is not None:
         wrong = f"was damaged ({found})"
     else:
         return
@@ -111,4 +113,4 @@ def _renew(settings: Settings, wrong: str) -> None:
         f" What you decided is taken from the journal. This is told until you delete {aside}."
     )
     (aside / _WHY).write_text(f"{words}\n", encoding="utf-8")
-    log.error("%s", words)
+    log.error("%s", logs.error(words))

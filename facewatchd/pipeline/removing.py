@@ -8,10 +8,10 @@ user to say so, or for the photos to come back.
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from facewatchd import logs
 from facewatchd.scan import is_within, look
 
 if TYPE_CHECKING:
@@ -153,8 +153,8 @@ class Removing:
             return True
         if root.vanished != len(photos):
             log.error(
-                "%r: %d of %d photos vanished at once. If they were deleted: %s",
-                os.fsdecode(root.path),
+                "%s: %d of %d photos vanished at once. If they were deleted: %s",
+                logs.root(root.path),
                 len(photos),
                 known,
                 root.accept_command,
@@ -176,5 +176,5 @@ def _is_gone(root: Root, path: bytes) -> bool:
     try:
         return look(path) is None or root.ignore.hides(path, folder=False)
     except OSError as error:
-        log.warning("%r is kept, gone or not: %s", os.fsdecode(path), error.strerror)
+        log.warning("%s is kept, gone or not: %s", logs.photo(path), logs.error(error.strerror))
         return False

@@ -6,6 +6,7 @@ import logging
 import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
+from facewatchd import events
 from facewatchd.decisions import Kind, replay
 from facewatchd.decisions.said import Touched, difference, touched_by
 from facewatchd.errors import NotFoundError, StoreError
@@ -173,6 +174,8 @@ class Replanning:
     def _keep(self, kept: Plan) -> None:
         self._store.plans.keep(kept.id, kept.made_at, kept.churn, to_bytes(kept))
         self._waiting = kept
+        waits = {"plan": kept.id, "churn": kept.churn, "moves": len(kept.faces)}
+        self._store.events.add(events.Kind.PLAN_WAITING, self._clock.time(), **waits)
         self._ask(kept, dict(enumerate(kept.people)))
         log.info(
             "The plan %s waits: of the faces of people, %.1f %% would go to others."

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from facewatchd.scan import Ignore, Rule
     from facewatchd.scout import Top
 
+ROOT_STATES = ("starting", "watched", "polled", "degraded", "offline")
 NAMED = 100  # so many unwatched folders are named in the status
 
 

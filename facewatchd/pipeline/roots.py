@@ -6,6 +6,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any
 
+from facewatchd import logs
 from facewatchd.mounts import MountChanges, read_mounts
 from facewatchd.pipeline.disks import differs, kept, mounts_of, remember, tells
 from facewatchd.pipeline.root import Root
@@ -55,6 +56,11 @@ class Roots:
     def alive(self) -> bool:
         """Whether the watcher still watches."""
         return self._watcher.alive
+
+    @property
+    def watches(self) -> int:
+        """How many folders are watched until now."""
+        return self._watcher.limit.used
 
     @property
     def undecided(self) -> bool:
@@ -164,16 +170,16 @@ class Roots:
         """Take news of the watching itself."""
         match news:
             case Watched(_, folders):
-                log.info("%r is watched: %d folders.", os.fsdecode(root.path), folders)
+                log.info("%s is watched: %d folders.", logs.root(root.path), folders)
                 root.is_watched = True
                 root.walker.request(root.path)
             case Lost(_, reason):
-                log.warning("%r is listed anew: %s.", os.fsdecode(root.path), reason)
+                log.warning("%s is listed anew: %s.", logs.root(root.path), logs.error(reason))
                 root.unwatched = {}  # those that still are not watched are told of again
                 root.walker.request(root.path)
             case Unwatched(_, folder, reason):
                 if not root.unwatched:  # the status names the others
-                    log.warning("%r is not watched: %s.", os.fsdecode(folder), reason)
+                    log.warning("%s is not watched: %s.", logs.root(folder), logs.error(reason))
                 root.unwatched[folder] = reason
             case Gone(_, reason):
                 root.walker.forget()
@@ -299,5 +305,5 @@ class Roots:
         root.accepts = False
         root.due = self._clock.monotonic() + LOOK_AGAIN
         if reason != root.said:
-            log.error("%r is offline: %s", os.fsdecode(root.path), reason)
+            log.error("%s is offline: %s", logs.root(root.path), logs.error(reason))
         root.said = reason

@@ -6,6 +6,8 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+from facewatchd import logs
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -40,7 +42,7 @@ class Space:
         self._due = now + _LOOKS_EVERY
         before, self.lack = self.lack, self._look()
         if self.lack is not None and before is None:
-            log.warning("No photo is read and nothing is clustered: %s.", self.lack)
+            log.warning("No photo is read and nothing is clustered: %s.", logs.error(self.lack))
         elif self.lack is None and before is not None:
             log.info("There is room again on the disk of %s: work goes on.", self._folder)
 

@@ -28,7 +28,7 @@ def status(settings: Settings, live: Live, advising: Advising, started: float) -
     """Return how the daemon is doing that has run since ``started``, in seconds since 1970."""
     with reading(settings.database) as store:
         states = store.files_by_state()
-        pending = states.get("pending", 0)
+        pending, goes_on = states.get("pending", 0), live.paused is None
         return {
             "version": __version__,
             "api": 1,
@@ -44,11 +44,12 @@ def status(settings: Settings, live: Live, advising: Advising, started: float) -
             "failures": [{"reason": reason, "files": files} for reason, files in store.failures()],
             "unsupported": [{"kind": kind, "files": files} for kind, files in store.unsupported()],
             **store.counts(),
-            "recluster": _recluster(live),
+            "recluster": _recluster(live, settings),
             "engine": _engine(store, live, settings),
-            "paused": live.paused,
+            "paused": None if live.paused is None else live.paused.words,
+            "paused_until": None if live.paused is None else live.paused.until,
             "rate": live.rate,
-            "seconds_left": pending / live.rate if live.rate and pending else None,
+            "seconds_left": pending / live.rate if goes_on and live.rate and pending else None,
             "workers": live.workers,
             "output": {
                 "path": str(settings.output.path),
@@ -94,14 +95,17 @@ def _root(look: RootLook, store: Views) -> dict[str, Any]:
     }
 
 
-def _recluster(live: Live) -> dict[str, Any]:
+def _recluster(live: Live, settings: Settings) -> dict[str, Any]:
+    pause = live.clustering_paused
     return {
         "running": live.clustering,
         "runs": live.clusterings,
         "error": live.clustering_error,
         "last": live.clustered_at,
         "last_seconds": live.clustered_seconds,
-        "next": live.next_clustering,
+        "next": settings.work.recluster.opening(live.next_clustering),
+        "paused": None if pause is None else pause.words,
+        "paused_until": None if pause is None else pause.until,
         "new_faces": live.new_faces,
         "plan": _plan(live.plan),
     }

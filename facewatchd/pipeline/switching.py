@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from facewatchd import logs
 from facewatchd.errors import ApiError, FacewatchError
 from facewatchd.pipeline.adopting import adopt
 from facewatchd.pipeline.engine import named, resolve, scale_of, worker_settings
@@ -151,6 +152,16 @@ class Switching:
         """Whether a trial is under way."""
         return self.trial is not None and self.trial.running
 
+    @property
+    def reads_again(self) -> bool:
+        """Whether known photos are to be read again."""
+        return self._goes_on and not self._encoding.has_reread_all
+
+    @property
+    def _goes_on(self) -> bool:
+        switch = self._store.engines.switch
+        return switch is None or switch.halted is None
+
     def halt(self, error: FacewatchError) -> bool:
         """Workers cannot load their engines: if one is new, go on without it; else say False."""
         switch = self._store.engines.switch
@@ -159,16 +170,18 @@ class Switching:
         self._halt(switch, f"{error.title} {error.remedy}")
         return True
 
-    def allow(self, outside: set[bytes]) -> None:
-        """Say what may be read again now: what lies below none of the places ``outside``."""
+    def allow(self, outside: set[bytes], *, paused: bool = False) -> None:
+        """Say what may be read again now: what lies below none of the places ``outside``.
+
+        While ``paused`` nothing may.
+        """
         self._outside = outside
-        switch = self._store.engines.switch
-        self._encoding.reread(outside=outside, allowed=switch is None or switch.halted is None)
+        self._encoding.reread(outside=outside, allowed=self._goes_on and not paused)
 
     def step(self, *, paused: bool = False) -> None:
         """Go on with a trial, and take over what was read again.
 
-        That waits while a clustering runs, and while all work is ``paused`` for lack of space.
+        That waits while a clustering runs, and while such work is ``paused``.
         """
         if self.trial is not None:
             self.trial.step(self._clock)
@@ -253,7 +266,7 @@ class Switching:
         self._restart(None)
 
     def _note_halt(self, switch: Switch, reason: str) -> None:
-        log.error("The switch to %s is halted: %s", switch.to.name, reason)
+        log.error("The switch to %s is halted: %s", switch.to.name, logs.error(reason))
         with self._store.transaction():
             self._store.engines.halt(reason)
 

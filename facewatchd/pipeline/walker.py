@@ -8,10 +8,10 @@ before it does.
 from __future__ import annotations
 
 import logging
-import os
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from facewatchd import logs
 from facewatchd.child import Child
 from facewatchd.scan import Listing
 from facewatchd.scout import STILL_HERE, Digests, Go, Top, Walked
@@ -184,7 +184,7 @@ class Walker:
         return [message]
 
     def _give_up(self, reason: str) -> Silent:
-        log.warning("The walk over %r is given up: %s.", os.fsdecode(self._root), reason)
+        log.warning("The walk over %s is given up: %s.", logs.root(self._root), logs.error(reason))
         self._waiting.clear()
         self._end()
         return Silent(reason)

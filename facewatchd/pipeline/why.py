@@ -47,7 +47,8 @@ def _steps(
     if found is None:
         yield from _unknown(path, root, pipeline)
     else:
-        yield from _known(found, root, min_quality)
+        pause = pipeline.live.paused
+        yield from _known(found, root, min_quality, None if pause is None else pause.words)
 
 
 def _unknown(path: bytes, root: Root, pipeline: Pipeline) -> Iterator[Step]:
@@ -79,7 +80,9 @@ def _unknown(path: bytes, root: Root, pipeline: Pipeline) -> Iterator[Step]:
     yield Step(reason, "settling")
 
 
-def _known(found: dict[str, Any], root: Root, min_quality: float) -> Iterator[Step]:
+def _known(
+    found: dict[str, Any], root: Root, min_quality: float, paused: str | None
+) -> Iterator[Step]:
     state = found["state"]
     if state == "unsupported":
         yield Step(
@@ -94,6 +97,8 @@ def _known(found: dict[str, Any], root: Root, min_quality: float) -> Iterator[St
             yield Step(f"It could not be read, and will be tried again: {found['reason']}")
         if root.offline:
             yield Step(f"It waits, because nothing can be read: {root.offline}.", "offline")
+        if paused is not None:
+            yield Step(f"Photos wait: {paused}.")
         yield Step("It waits to be read.", "waiting")
     yield Step(f"It was read: the photo {found['photo']}.")
     yield from _read(found, min_quality)

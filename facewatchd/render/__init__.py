@@ -22,7 +22,15 @@ from facewatchd.render.people import face_fields, person_fields, person_words, p
 from facewatchd.render.plan import plan_fields, waits_words
 from facewatchd.render.show import Field, Grid, show_fields, show_grid, watch_fields
 from facewatchd.render.status import status_fields
-from facewatchd.render.words import count, duration, in_lines, moment, printable, taken
+from facewatchd.render.words import (
+    count,
+    duration,
+    in_lines,
+    moment,
+    pause_words,
+    printable,
+    taken,
+)
 
 __all__ = [
     "Field",
@@ -44,6 +52,7 @@ __all__ = [
     "in_lines",
     "log_grid",
     "moment",
+    "pause_words",
     "people_grid",
     "person_fields",
     "person_words",

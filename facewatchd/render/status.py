@@ -10,7 +10,7 @@ from facewatchd.render.backup import backup_fields
 from facewatchd.render.engine import engine_fields
 from facewatchd.render.plan import waits_words
 from facewatchd.render.show import Field
-from facewatchd.render.words import count, duration, moment, some
+from facewatchd.render.words import count, duration, moment, pause_words, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ def status_fields(status: dict[str, Any], *, age: float | None = None) -> list[F
     clustering, output, roots = status["recluster"], status["output"], status["roots"]
     found = [
         Field("State", _state(status, age)),
-        Field("Paused", status["paused"]),
+        Field("Paused", pause_words(status)),
         *(field for root in roots for field in _root(root)),
         Field("Files", _files(status)),
         Field("Failed", _commonest((f["reason"], f["files"]) for f in status["failures"])),
@@ -57,7 +57,7 @@ def _state(status: dict[str, Any], age: float | None) -> str:
     if age is not None:
         return f"not running; {status['state']} when anything last changed, {duration(age)} ago"
     words = [status["state"]]
-    if status["files"]["pending"] and status["rate"]:
+    if status["files"]["pending"] and status["rate"] and not status["paused"]:
         words.append(f"{status['rate']:.1f} photos/s")
     if status["seconds_left"]:
         words.append(f"{duration(status['seconds_left'])} left")
@@ -137,5 +137,7 @@ def _clustering(clustering: dict[str, Any]) -> str:
         )
     if clustering["next"] is not None:
         words.append(f"next {moment(clustering['next'])}")
+    if waits := pause_words(clustering):
+        words.append(f"waits: {waits}")
     words.append(f"{count(clustering['new_faces'], 'new face')} since")
     return ", ".join(words)

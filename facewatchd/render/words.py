@@ -6,7 +6,9 @@ terminal.
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
+from typing import Any
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -56,6 +58,20 @@ def duration(seconds: float) -> str:
 def moment(at: float) -> str:
     """Return a time in the local zone."""
     return f"{datetime.fromtimestamp(at, UTC).astimezone():%Y-%m-%d %H:%M}"
+
+
+def soon(at: float, now: float) -> str:
+    """Return a time in the local zone, without the date if that is the one of ``now``."""
+    day, clock = moment(at).split()
+    return clock if moment(now).startswith(day) else f"{day} {clock}"
+
+
+def pause_words(answer: dict[str, Any]) -> str:
+    """Say why something pauses and until when, by its ``paused`` and ``paused_until``."""
+    words, until = (answer.get(name) for name in ("paused", "paused_until"))
+    if words is None:
+        return ""
+    return f"{words}, until {soon(until, time.time())}" if until is not None else str(words)
 
 
 def taken(at: float) -> str:

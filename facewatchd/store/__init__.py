@@ -15,9 +15,10 @@ from urllib.parse import quote
 
 import sqlite_utils
 
-from facewatchd.errors import StoreError
+from facewatchd.errors import StoreError, StoreWriteError
 from facewatchd.store.decisions import Decisions
 from facewatchd.store.engines import Engines
+from facewatchd.store.events import Events
 from facewatchd.store.faces import Faces
 from facewatchd.store.files import Files
 from facewatchd.store.folders import Folders
@@ -30,44 +31,54 @@ from facewatchd.store.plans import Plans
 from facewatchd.store.rereading import Rereading
 from facewatchd.store.runs import Runs
 from facewatchd.store.schema import migrations
+from facewatchd.store.sound import STEPS
 from facewatchd.store.successions import Successions
 from facewatchd.store.views import Views
 from facewatchd.store.who import Who
 from facewatchd.store.writing import write_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from facewatchd.model import EngineId
 
 __all__ = ["Store", "reading"]
 
+_ROOM = 1 << 20  # bytes
+
 
 class Store:
     """The one connection that writes, and the tables by subject."""
 
-    def __init__(self, path: Path, engine: EngineId | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        engine: EngineId | None = None,
+        breathe: Callable[[], None] = lambda: None,
+    ) -> None:
         """Open or create the store at ``path``, and migrate it.
 
         A new one becomes a store of ``engine``, now or by `found`; any other keeps the engine that
-        it has.  Raises StoreError when it is damaged or of a newer version.
+        it has.  Raises StoreError when it is damaged or of a newer version, StoreWriteError when
+        its disk is full.  While SQLite works at a statement, a migration too, ``breathe`` is called
+        again and again.
         """
         self.path = path
         created = not path.exists()
         if created:
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
         self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.set_progress_handler(breathe, STEPS)
         try:
             self._prepare()
         except sqlite3.DatabaseError as error:
             self._db.close()
-            is_full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+            title = f"The store {path} cannot be opened: {error}."
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                raise StoreWriteError(title, "Make room on its disk, and try again.") from error
             raise StoreError(
-                f"The store {path} cannot be opened: {error}.",
-                "Make room on its disk, and try again."
-                if is_full
-                else "Move it away to begin anew, or put a backup in its place.",
+                title, "Move it away to begin anew, or put a backup in its place."
             ) from error
         except StoreError:
             self._db.close()
@@ -87,6 +98,7 @@ class Store:
         self.lacking = Lacking(self._db)
         self.successions = Successions(self._db)
         self.forgotten = Forgotten(self._db)
+        self.events = Events(self._db)
         if engine is not None and self.engines.known is None:
             self.found(engine)
 
@@ -108,7 +120,8 @@ class Store:
                 f" (it knows {', '.join(sorted(newer))}).",
                 "Install that version again, or put a backup from before the upgrade in its place.",
             )
-        migrations.apply(db)
+        with db.atomic():  # all of them or none: then the older version still opens it
+            migrations.apply(db)
 
     def found(self, engine: EngineId) -> None:
         """Make a new store the library of ``engine``."""
@@ -131,6 +144,27 @@ class Store:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+    @property
+    def answers(self) -> bool:
+        """Whether it can be read; no disk has to wake up for that."""
+        try:
+            self._db.execute("SELECT 1 FROM facts LIMIT 1").fetchone()
+        except sqlite3.Error:
+            return False
+        return True
+
+    def takes_changes(self) -> bool:
+        """Try whether it can be written, and has room for more than this try."""
+        disk = os.statvfs(self.path.parent)
+        if disk.f_bavail * disk.f_frsize < _ROOM:
+            return False
+        try:
+            with self.transaction():
+                self._db.execute("UPDATE facts SET value = value")
+        except StoreWriteError:
+            return False
+        return True
 
     @property
     def changes(self) -> int:

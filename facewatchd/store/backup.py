@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 PARTS = ("", "-wal", "-shm")  # what a store's files have behind its name
 
 _PAGES = 1000  # copied at a time; 4 MB
-_OWN = re.compile(r"facewatchd-\d{8}-\d{6}\.db")
+NIGHTLY = re.compile(r"facewatchd-\d{8}-\d{6}\.db")
+UPGRADE = re.compile(r"facewatchd-\d{8}-\d{6}-upgrade\.db")
 _UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.facewatchd-new(-journal)?")
 _CHUNK = 2**20
 
@@ -35,22 +36,28 @@ def own_name(at: float) -> str:
     return f"facewatchd-{stamp(at)}.db"
 
 
+def upgrade_name(at: float) -> str:
+    """Return the name of a copy made at the time ``at`` because a new version changes the store."""
+    return f"facewatchd-{stamp(at)}-upgrade.db"
+
+
 def stamp(at: float) -> str:
     """Return a time of the local zone for the name of a file."""
     return time.strftime("%Y%m%d-%H%M%S", time.localtime(at))
 
 
 def own(folder: Path) -> list[Path]:
-    """Return the files in ``folder`` that are named like nightly backups, the newest first."""
+    """Return the files in ``folder`` named as by `own_name` or `upgrade_name`, newest first."""
     try:
         names = os.listdir(folder)
     except OSError:
         return []
-    return [folder / name for name in sorted(filter(_OWN.fullmatch, names), reverse=True)]
+    ours = (name for name in names if NIGHTLY.fullmatch(name) or UPGRADE.fullmatch(name))
+    return [folder / name for name in sorted(ours, reverse=True)]
 
 
 def newest_good(folder: Path, library: str | None) -> tuple[Path, list[str]] | None:
-    """Return the newest nightly backup of ``library`` that is sound, and its decisions' lines.
+    """Return the newest of our backups of ``library`` that is sound, and its decisions' lines.
 
     None as the library stands for any.
     """
@@ -64,9 +71,10 @@ def newest_good(folder: Path, library: str | None) -> tuple[Path, list[str]] | N
     return None
 
 
-def rotate(folder: Path, keep: int, library: str) -> None:
-    """Remove all nightly backups of ``library`` but the newest ``keep``; OSError."""
-    ours = [file for file in own(folder) if library_in(file) == library]
+def rotate(folder: Path, keep: int, library: str, of: re.Pattern[str] = NIGHTLY) -> None:
+    """Remove all backups of ``library`` with such names but the newest ``keep``; OSError."""
+    named = (file for file in own(folder) if of.fullmatch(file.name))
+    ours = [file for file in named if library_in(file) == library]
     for file in ours[keep:]:
         file.unlink(missing_ok=True)
 

@@ -165,6 +165,11 @@ class Faces:
         """Return how many faces there are."""
         return int(self._db.execute("SELECT count(*) FROM faces").fetchone()[0])
 
+    def count_doubtful(self) -> int:
+        """Return how many faces are nobody's."""
+        row = self._db.execute("SELECT count(*) FROM faces WHERE look IS NULL").fetchone()
+        return int(row[0])
+
     def dimensions(self) -> int | None:
         """Return how many numbers an encoding by the library's engine has, None without any."""
         row = self._db.execute(

@@ -174,13 +174,18 @@ class Files:
             [kind, reason, file],
         )
 
-    def failed_once(self, file: int, reason: str, *, tries_allowed: int) -> None:
-        """Count a failed try; the file stays pending until ``tries_allowed`` are used up."""
-        self._db.execute(
+    def failed_once(self, file: int, reason: str, *, tries_allowed: int) -> bool:
+        """Count a failed try, and return whether it was the last of ``tries_allowed``.
+
+        Until then the file stays pending.
+        """
+        row = self._db.execute(
             "UPDATE files SET tries = tries + 1, reason = ?,"
-            " state = CASE WHEN tries + 1 >= ? THEN 'failed' ELSE 'pending' END WHERE id = ?",
+            " state = CASE WHEN tries + 1 >= ? THEN 'failed' ELSE 'pending' END WHERE id = ?"
+            " RETURNING state",
             [reason, tries_allowed, file],
-        )
+        ).fetchone()
+        return row is not None and row[0] == FileState.FAILED
 
     def retry_failed(self) -> int:
         """Queue every failed file again and return how many there were."""

@@ -320,3 +320,20 @@ _COPIES = (
         SELECT path, kind, target, digest FROM former_links""",
     "DROP TABLE former_links",
 )
+
+
+@migrations(name="0008_events")
+def _events(db: Database) -> None:
+    """What happened that others are told of."""
+    db.execute(_EVENTS)
+
+
+# at: microseconds since 1970.  facts: a JSON object of ids and numbers, no names, no photos' paths.
+_EVENTS = """
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    facts TEXT NOT NULL
+)
+"""

@@ -19,7 +19,7 @@ from facewatchd.errors import StoreDamagedError, StoreError
 from facewatchd.store.schema import migrations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _NOT_THE_FILE = {  # what says that the disk or another program is in the way, not what is wrong
@@ -32,6 +32,7 @@ _NOT_THE_FILE = {  # what says that the disk or another program is in the way, n
     sqlite3.SQLITE_NOMEM,
     sqlite3.SQLITE_PERM,
 }
+STEPS = 100_000  # of SQLite's virtual machine between two breaths, some milliseconds
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _MAGIC = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html, 1.3.1
 
@@ -44,14 +45,15 @@ class Held(NamedTuple):
     lines: list[str]
 
 
-def trouble(database: Path) -> str | None:
+def trouble(database: Path, breathe: Callable[[], None] = lambda: None) -> str | None:
     """Return what is wrong with the store at ``database``, None if nothing is.
 
     What a crash left in its write-ahead log is taken in first.  StoreError if it cannot be read at
-    all, which a damaged file is not to blame for.
+    all, which a damaged file is not to blame for.  ``breathe`` is called while it is read.
     """
     try:
         with closing(sqlite3.connect(database, isolation_level=None)) as db:
+            db.set_progress_handler(breathe, STEPS)
             db.execute("BEGIN IMMEDIATE")  # the header can also say that nobody may write
             found = _wrong(db)
             db.execute("ROLLBACK")
@@ -101,6 +103,14 @@ def library_in(file: Path) -> str | None:
         return None
 
 
+def made_by(database: Path) -> tuple[set[str], str | None]:
+    """Return by which migrations a sound store was made, and of which library it is."""
+    uri = f"file:{quote(str(database))}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True)) as db:
+        names = applied(db)
+        return names, _fact(db, "library") if names else None
+
+
 def unchanging(file: Path) -> sqlite3.Connection:
     """Open a file to which nobody writes, leaving nothing beside it."""
     return sqlite3.connect(f"file:{quote(str(file))}?mode=ro&immutable=1", uri=True)
@@ -139,6 +149,8 @@ def _wrong(db: sqlite3.Connection) -> str | None:
     (first,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     if first != "ok":
         return str(first).removeprefix("*** in database main ***\n")
+    if applied(db):
+        db.execute("SELECT * FROM _sqlite_migrations").fetchall()  # whoever opens it reads all
     orphan = db.execute("PRAGMA foreign_key_check").fetchone()
     return None if orphan is None else f"a row of {orphan[0]} lacks the row of {orphan[2]}"
 

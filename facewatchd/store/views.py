@@ -12,6 +12,7 @@ from facewatchd.store.advice import Advice
 from facewatchd.store.album import Album
 from facewatchd.store.decisions import Decisions
 from facewatchd.store.engines import Engines
+from facewatchd.store.events import Events
 from facewatchd.store.everything import Everything
 from facewatchd.store.files import below
 from facewatchd.store.people import folders
@@ -41,6 +42,7 @@ class Views:
         self.decisions = Decisions(db)
         self.engines = Engines(db, self.rereading)
         self.everything = Everything(db)
+        self.events = Events(db)
 
     def counts(self) -> dict[str, int]:
         """Return how many photos, missing ones, faces, doubtful ones, people and folders."""
@@ -57,7 +59,7 @@ class Views:
         )
         counted: Counter[str] = Counter()
         for reason, files in rows:
-            counted[_DETAILS.sub("", _NUMBER.sub("…", reason))] += files
+            counted[in_first_words(reason)] += files
         return counted.most_common()
 
     def unsupported(self) -> list[tuple[str, int]]:
@@ -118,9 +120,31 @@ class Views:
         found = [dict(zip(keys, row, strict=True)) for row in rows]
         return [row | {"hidden": bool(row["hidden"])} for row in found]
 
+    def people_by_kind(self) -> dict[str, int]:
+        """Return how many people are named, unnamed, and hidden, which counts as that alone."""
+        rows = self._db.execute(
+            "SELECT CASE WHEN hidden THEN 'hidden' WHEN name IS NULL THEN 'unnamed'"
+            " ELSE 'named' END, count(*) FROM people WHERE into_person IS NULL GROUP BY 1"
+        )
+        return {"named": 0, "unnamed": 0, "hidden": 0} | dict(rows.fetchall())
+
     def folders(self) -> dict[str, bytes]:
         """Return the folder of everyone who has one, by person."""
         return folders(self._db)
+
+    def names(self) -> dict[str, str]:
+        """Return the name of everyone who has one, by person."""
+        return dict(self._db.execute("SELECT id, name FROM people WHERE name IS NOT NULL"))
+
+    def library(self) -> str:
+        """Return the id of the library, which it shares with its journal of decisions."""
+        row = self._db.execute("SELECT value FROM facts WHERE name = 'library'").fetchone()
+        return str(row[0])
+
+    def path(self, file: int) -> bytes | None:
+        """Return the path of a file by its number, None when it is gone."""
+        row = self._db.execute("SELECT path FROM files WHERE id = ?", [file]).fetchone()
+        return row[0] if row else None
 
     def doubtful(self, limit: int) -> list[dict[str, Any]]:
         """Return doubtful faces that have candidates, the likeliest first."""
@@ -226,6 +250,11 @@ class Views:
             targets,
         )
         return [row[0] for row in rows]
+
+
+def in_first_words(reason: str) -> str:
+    """Return what is the same in the reasons of all files that failed alike; no path is in it."""
+    return _DETAILS.sub("", _NUMBER.sub("…", reason))
 
 
 def _box(row: tuple[int, ...]) -> list[int]:

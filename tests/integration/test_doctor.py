@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
+import pwd
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,25 +32,33 @@ if TYPE_CHECKING:
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 NOBODY = 65534
+GAMES = pwd.getpwnam("games").pw_uid
+AUDIO = grp.getgrnam("audio").gr_gid
 
 # Prints what is found of the folders alone: the engine takes its time to load.
 STORAGE = """
 import json, sys
 from pathlib import Path
 from facewatchd import __version__
-from facewatchd.doctor import examination, storage
+from facewatchd.doctor import entrance, examination, storage
 from facewatchd.mounts import read_mounts
 PATIENCE = float(sys.argv[2])
 settings, configuration = examination.settings_of(Path(sys.argv[1]))
 mounts = read_mounts()
-roots = [storage.root(each, settings, mounts, PATIENCE) for each in settings.roots]
-found = [configuration, *(root.finding for root in roots), storage.output(settings, PATIENCE)]
-found += storage.state(settings, mounts, PATIENCE)
-found.append(storage.cache(settings, PATIENCE))
+sight, user = examination.sight_for(settings, None)
+roots = [storage.root(each, settings, mounts, PATIENCE, sight) for each in settings.roots]
+found = [configuration, user, *(root.finding for root in roots)]
+found.append(storage.output(settings, PATIENCE, sight))
+found += storage.state(settings, mounts, PATIENCE, sight)
+found.append(storage.cache(settings, PATIENCE, sight))
+found += storage.further(settings, PATIENCE, sight)
+found += entrance.groups(settings, sight, None)
+found.append(entrance.socket(settings, PATIENCE))
 print(json.dumps([[f._asdict() for f in found], sum(root.to_watch for root in roots)]))
 """
 
-Findings = dict[str, dict[str, Any]]
+Finding = dict[str, Any]
+Findings = dict[str, Finding]
 
 
 class Home:
@@ -209,12 +221,112 @@ def test_folders_that_are_not_there_yet_are_not_made(home: Home) -> None:
     assert not home.state.exists()
 
 
-def test_a_state_folder_of_another_user_says_as_whom_to_check(home: Home) -> None:
-    needs_root()
-    os.chown(home.state, NOBODY, NOBODY)
-    findings = home.storage()
-    assert wrong(findings) == {"User"}
-    assert re.fullmatch(r"runuser -u \S+ -- facewatchctl doctor", findings["User"]["mend"])
+class TestAsTheDaemonsUser:
+    """The state folder is another user's: root looks at everything as that one."""
+
+    @pytest.fixture
+    def theirs(self) -> Iterator[Home]:
+        needs_root()
+        folder = Path(tempfile.mkdtemp())  # those of pytest are closed to others
+        folder.chmod(0o755)
+        made = Home(folder)
+        made.configure(**self.own_cache(made))
+        for ours in (made.state, made.people):
+            os.chown(ours, GAMES, GAMES)
+        yield made
+        shutil.rmtree(folder)
+
+    @staticmethod
+    def own_cache(home: Home) -> dict[str, Any]:
+        return {"engine": {"cache": str(home.state / "cache")}}
+
+    @staticmethod
+    def mended(theirs: Home, what: str) -> Finding:
+        """Type what doctor prints for the one thing that is wrong; return what was found."""
+        findings = theirs.storage()
+        assert wrong(findings) == {what}
+        subprocess.run(["bash", "-ec", findings[what]["mend"]], check=True)
+        assert wrong(theirs.storage()) == set()
+        return findings[what]
+
+    def test_all_is_well(self, theirs: Home) -> None:
+        findings = theirs.storage()
+        assert wrong(findings) == set()
+        assert findings["User"]["words"] == "the folders were looked at as games sees them"
+
+    def test_a_closed_folder_above_is_mended_by_what_is_printed(self, theirs: Home) -> None:
+        above = theirs.photos.parent / "above"
+        (above / "photos").mkdir(parents=True)
+        above.chmod(0o700)
+        theirs.configure(roots=[{"path": str(above / "photos")}], **self.own_cache(theirs))
+        found = self.mended(theirs, "Root")
+        assert found["words"] == f"{above} is closed to games, who has to pass through"
+        assert found["mend"] == as_root(f"setfacl -m u:games:x {above}")
+
+    def test_a_closed_root_is_mended_and_so_is_what_comes_into_it(self, theirs: Home) -> None:
+        (theirs.photos / "2024").mkdir()
+        theirs.photos.chmod(0o700)
+        assert self.mended(theirs, "Root")["words"] == "may not be read by games"
+        before, new = os.umask(0o027), theirs.photos / "2024" / "new.jpg"
+        new.write_text("new")
+        os.umask(before)
+        read = ["setpriv", "--reuid=games", "--clear-groups", "cat", str(new)]
+        assert run(read).stdout == "new"
+
+    def test_a_closed_photo_is_found_and_mended(self, theirs: Home) -> None:
+        (theirs.photos / "2024").mkdir()
+        (theirs.photos / "2024" / "1.jpg").touch(0o600)
+        words = self.mended(theirs, "Root")["words"]
+        assert f"some photos in it cannot be read, {theirs.photos}/2024/1.jpg for one" in words
+
+    def test_an_acl_that_new_photos_do_not_get_is_found_and_mended(self, theirs: Home) -> None:
+        theirs.photos.chmod(0o700)
+        subprocess.run(["setfacl", "-R", "-m", "u:games:rX", theirs.photos], check=True)
+        words = self.mended(theirs, "Root")["words"]
+        assert f"new photos in {theirs.photos} will be closed to games: no default ACL" in words
+
+    def test_an_output_of_somebody_else_is_mended(self, theirs: Home) -> None:
+        os.chown(theirs.people, 0, 0)
+        assert self.mended(theirs, "Output")["words"] == "may not be written by games"
+
+    def test_folders_for_copies_and_backups_are_looked_at(self, theirs: Home) -> None:
+        closed, copies = theirs.photos.parent / "backups", theirs.state / "copies"
+        closed.mkdir()
+        folders = {"backups": {"folder": str(closed)}, "decisions": {"copies": [str(copies)]}}
+        theirs.configure(**folders, **self.own_cache(theirs))
+        assert theirs.storage()["Decisions"]["words"] == "is not there yet and can be made"
+        assert self.mended(theirs, "Backups")["words"] == "may not be written by games"
+
+    def test_a_disk_without_acls_and_the_group_that_may_read_it(
+        self, theirs: Home, mounts: Mounts
+    ) -> None:
+        mounts.mount(theirs.photos, "-t", "ramfs", "-o", "mode=750", "without")
+        os.chown(theirs.photos, 0, AUDIO)
+        assert theirs.storage()["Root"]["mend"] == as_root("usermod -aG audio games")
+        os.chown(theirs.photos, 0, 0)
+        assert "in /etc/fstab" in theirs.storage()["Root"]["mend"]
+
+    def test_a_group_that_it_is_not_in_and_a_socket_where_the_group_cannot_get(
+        self, theirs: Home
+    ) -> None:
+        theirs.state.chmod(0o700)
+        theirs.configure(api={"group": "audio"}, **self.own_cache(theirs))
+        findings = theirs.storage()
+        assert wrong(findings) == {"Group", "Socket"}
+        assert findings["Group"]["mend"] == as_root("usermod -aG audio games")
+        words = f"the group audio (api.group) does not get through {theirs.state}"
+        assert findings["Socket"]["words"] == words
+
+    def test_somebody_else_is_told_to_ask_root(
+        self, theirs: Home, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings, _ = examination.settings_of(theirs.config)
+        assert settings is not None
+        monkeypatch.setattr(os, "geteuid", lambda: NOBODY)
+        sight, found = examination.sight_for(settings, None)
+        assert sight is None
+        assert "the daemon runs as games; " in found.words
+        assert found.mend == "sudo facewatchctl doctor"
 
 
 def test_too_little_room_for_the_state_is_wrong(home: Home) -> None:
@@ -370,11 +482,16 @@ def test_the_service_keeps_its_state_where_systemd_says(
 ) -> None:
     home.config.write_text(json.dumps({"roots": [{"path": str(home.photos)}], "output": "/o"}))
     monkeypatch.setattr(examination, "_SERVICES_CONFIG", tmp_path)
-    monkeypatch.setattr(examination, "_SERVICES_STATE", home.state)
     read, finding = examination.settings_of(home.config)
     assert finding.mend is None
     assert read is not None
-    assert read.state == home.state
+    assert read.state == Path("/var/lib/facewatchd")
+    assert read.socket_path == Path("/run/facewatchd/api.sock")
+    assert read.engine.cache == Path("/var/cache/facewatchd")
+    home.configure()
+    again, _ = examination.settings_of(home.config)
+    assert again is not None
+    assert again.state == home.state
 
 
 def test_a_daemon_that_runs_is_told_and_is_not_wrong(home: Home) -> None:

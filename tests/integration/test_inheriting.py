@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from facewatchd import logs
 from facewatchd.decisions import Kind, Origin
 from facewatchd.model import (
     Box,
@@ -140,7 +141,9 @@ def test_a_cropped_photo_inherits_by_likeness_and_the_rest_is_listed(
     (lost,) = house.store.successions.unfound()
     assert (lost.decision, lost.path) == (house.deciding.decisions[0].id, b"/p/a.jpg")
     assert (lost.former, lost.box) == (b"first", LEFT)
-    assert "'/p/a.jpg'" in caplog.text
+    (told,) = caplog.records
+    assert isinstance(told.args, tuple)
+    assert (told.args[0], told.args[1]) == (logs.photo(b"/p/a.jpg"), 1)
     assert "Ann" not in caplog.text
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from facewatchd import logs
 from facewatchd.errors import NotFoundError, RootError
 from facewatchd.model import FileStat, FileState
 from facewatchd.pipeline import intake, removing
@@ -327,8 +328,11 @@ def test_a_file_that_cannot_be_looked_at_is_neither_taken_in_nor_removed(
     house.intake._removing.add(house.root, known)
     house.rest(QUIET)
     assert house.known() == {"known.jpg"}
-    assert "new.jpg' is left to the next scan: Permission denied" in caplog.text
-    assert "known.jpg' is kept, gone or not: Permission denied" in caplog.text
+    told = {record.getMessage(): record.args for record in caplog.records}
+    refused = logs.error("Permission denied")
+    new, known_photo = (logs.photo(bytes(house.path / name)) for name in ("new.jpg", "known.jpg"))
+    assert told["a photo is left to the next scan: Permission denied"] == (new, refused)
+    assert told["a photo is kept, gone or not: Permission denied"] == (known_photo, refused)
     monkeypatch.undo()
     house.scan()
     house.rest(QUIET)  # the last event of writing it may have come only now

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pytest
 
+from facewatchd.pipeline.pausing import Pause
 from facewatchd.pipeline.why import why
 from tests.support.house import House
 
@@ -43,8 +45,9 @@ READ: dict[str, Any] = {
 class Asked:
     """As much of a pipeline as is asked for reasons."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, paused: Pause | None) -> None:
         self.intake = house.intake
+        self.live = SimpleNamespace(paused=paused)
 
     def ask(self, question: Callable[[], T]) -> T:
         return question()
@@ -57,9 +60,11 @@ def house(tmp_path: Path) -> Iterator[House]:
         yield made
 
 
-def reasons(house: House, path: bytes, **found: object) -> tuple[str, str]:
+def reasons(
+    house: House, path: bytes, paused: Pause | None = None, **found: object
+) -> tuple[str, str]:
     """Return the verdict, and the sentences as one text."""
-    pipeline = cast("Pipeline", Asked(house))
+    pipeline = cast("Pipeline", Asked(house, paused))
     answer = why(path, {**READ, **found} if found else None, pipeline, MIN_QUALITY)
     assert answer["path"] == os.fsdecode(path)
     return answer["verdict"], " ".join(answer["chain"])
@@ -136,6 +141,14 @@ def test_a_known_file(house: House, found: dict[str, Any], verdict: str, words: 
     said, text = reasons(house, bytes(house.path / "a.jpg"), **found)
     assert said == verdict
     assert words in text
+
+
+def test_a_photo_that_waits_says_what_for(house: House) -> None:
+    paused = Pause("battery", "on battery (work.on_battery)")
+    photo = bytes(house.path / "a.jpg")
+    verdict, text = reasons(house, photo, paused, state="pending", photo=None)
+    assert verdict == "waiting"
+    assert "Photos wait: on battery (work.on_battery). It waits to be read." in text
 
 
 def test_candidates_are_named(house: House) -> None:

@@ -70,10 +70,11 @@ class Daemon:
         folders: list[str | Path] = ["--output", self.output, "--state", self.state]
         if "roots" not in self.settings:
             folders += ["--root", self.photos]
-        if self.settings:
-            config = self.home / "facewatchd.yaml"
-            config.write_text(json.dumps(self.settings))  # JSON is YAML
-            folders += ["--config", config]
+        # Tests find a link by the name of its photo.
+        plain = {"output": {"name": "{name}"} | self.settings.get("output", {})}
+        config = self.home / "facewatchd.yaml"
+        config.write_text(json.dumps(self.settings | plain))  # JSON is YAML
+        folders += ["--config", config]
         python = [*self.launcher, str(self.python), "-m", *self.program]
         return [*python, *map(str, folders), *self.arguments]
 

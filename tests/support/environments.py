@@ -15,14 +15,19 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 def wheel(into: Path) -> Path:
     """Build the wheel of this checkout, as a release does."""
+    return built("wheel", REPOSITORY, into)
+
+
+def built(what: str, source: Path, into: Path) -> Path:
+    """Build the wheel or the sdist of the sources in a folder."""
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", into],
-        cwd=REPOSITORY,
+        [sys.executable, "-m", "hatchling", "build", "-t", what, "-d", into],
+        cwd=source,
         capture_output=True,
         check=True,
     )
-    (built,) = into.glob("*.whl")
-    return built
+    (made,) = (path for path in into.iterdir() if path.suffix in {".whl", ".gz"})
+    return made
 
 
 def environment(folder: Path) -> Path:

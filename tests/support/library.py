@@ -74,14 +74,15 @@ class Library:
     as places are, and everywhere less.
     """
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, *, output: Any = None, **settings: Any) -> None:
         self.output = folder / "people"
+        section = output if isinstance(output, dict) else {"path": output or self.output}
         self.engine = ENGINE
         self.settings: Settings = load(
             None,
             {
                 "roots": [{"path": folder / "photos"}],
-                "output": self.output,
+                "output": {"name": "{name}"} | section,
                 "state": folder / "state",
                 **settings,
             },

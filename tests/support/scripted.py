@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from facewatchd import __version__
 from facewatchd.api import ApiServer
 from facewatchd.errors import ApiError, NotFoundError
+from facewatchd.events import EventId
+from facewatchd.pipeline.bell import Bell
 
 if TYPE_CHECKING:
     import threading
@@ -52,6 +54,10 @@ class Scripted:
         self.waiting: dict[str, Any] | None = None
         self.applied = {"id": "0a1b2c3d", "moves": 14, "dropped": [3, 8], "again": False}
         self.estimates = 0
+        self.still_paused: str | None = None
+        self.figures = b"# HELP a It.\n# TYPE a gauge\na 1\n"
+        self.happened: list[dict[str, Any]] = []
+        self.bell = Bell()
         self.reported = [b'{"end": true}\n']
 
     def status(self) -> dict[str, Any]:
@@ -88,6 +94,7 @@ class Scripted:
             "unsupported": [{"kind": ".cr2", "files": 2}],
             "settling": 0,
             "paused": None,
+            "paused_until": None,
             "photos": 8,
             "missing": 0,
             "faces": 11,
@@ -101,6 +108,8 @@ class Scripted:
                 "last": self.clustered,
                 "last_seconds": 2.5,
                 "next": 1_700_086_500.0,
+                "paused": None,
+                "paused_until": None,
                 "new_faces": 0,
                 "plan": None,
             },
@@ -189,6 +198,19 @@ class Scripted:
             "links": ["/people/person_0001/caf.jpg"],
         }
 
+    def events(self, after: str | None, limit: int) -> dict[str, Any]:
+        """Answer with what was made to happen, ids being 1-0, 2-0 and so on."""
+        self.asked.append(("events", after))
+        first = len(self.happened) if after is None else EventId.parse(after).number
+        events = self.happened[first : first + limit]
+        return {
+            "library": "l1",
+            "events": events,
+            "next": events[-1]["id"] if events else f"{first}-0",
+            "missed": 0,
+            "other": False,
+        }
+
     def retry(self) -> int:
         return self.failed
 
@@ -213,6 +235,18 @@ class Scripted:
     def recluster(self, *, dry: bool) -> None:
         self.asked.append(("recluster", dry or None))
         self.still_running = 2
+
+    def pause(self, seconds: float | None) -> dict[str, Any]:
+        self.asked.append(("pause all", seconds))
+        until = None if seconds is None else 1_700_000_200.0 + seconds
+        return {"paused": "by you (facewatchctl resume)", "paused_until": until}
+
+    def resume(self) -> dict[str, Any]:
+        self.asked.append(("resume all", None))
+        return {"paused": self.still_paused, "paused_until": None}
+
+    def metrics(self) -> bytes:
+        return self.figures
 
     def plan(self) -> dict[str, Any]:
         if self.waiting is None:

@@ -34,15 +34,20 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
 
 
+PAGES = ("facewatchctl.1", "facewatchd.yaml.5", "facewatchd.8", "facewatchd-hooks.8")
 LAID_OUT = {
     "etc/facewatchd/facewatchd.yaml",
     "opt/bin/facewatchctl",
     "opt/bin/facewatchd",
+    "opt/bin/facewatchd-hooks",
+    "opt/lib/systemd/system/facewatchd-hooks.service",
     "opt/lib/systemd/system/facewatchd.service",
     "opt/lib/systemd/system/facewatchd@.service",
     "opt/lib/sysusers.d/facewatchd.conf",
     "opt/lib/tmpfiles.d/facewatchd.conf",
     "opt/share/doc/facewatchd/facewatchd.yaml",
+    "opt/share/doc/facewatchd/hooks.yaml",
+    *(f"opt/share/man/man{page[-1]}/{page}" for page in PAGES),
 }
 
 

@@ -1,199 +1,47 @@
-"""The unit in a systemd that really booted, with real photos."""
+"""The unit, as ``make install`` lays it out, in a systemd that really booted, with real photos."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from facewatchd.mounts import Mounts
-from tests.conftest import missing
+from tests.support.booted import CONFIG, CTL, DAEMON, OUTPUT, PHOTOS, PYTHON, STATE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+    from tests.support.booted import Machine
+
+    Shown = Callable[[str, str, str], None]
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-UNITS = CHECKOUT / "systemd"
-PROGRAMS = Path(sys.prefix) / "bin"
-OUTPUT = Path("/srv/people")
-CONFIG = Path("/etc/facewatchd/facewatchd.yaml")
-SOCKET = Path("/run/facewatchd/api.sock")
+THOUSAND = Path("/srv/thousand")
+BROKEN = Path("/srv/broken")
 
 
-@dataclass(frozen=True)
-class Machine:
-    """A booted systemd with the unit in it."""
-
-    pid: int
-    roots: Path
-
-    def run(self, *command: object, check: bool = True, seconds: float = 60) -> str:
-        """Run ``command`` in there, and return what it printed."""
-        done = self._do(*command, seconds=seconds)
-        assert not check or done.returncode == 0, f"{command}: {done.stderr}\n{self.log()}"
-        return done.stdout
-
-    def _do(self, *command: object, seconds: float = 60) -> subprocess.CompletedProcess[str]:
-        inside = ["nsenter", "-t", str(self.pid), "-m", "-p", "-C", "-i", "-u", "-n"]
-        return subprocess.run(
-            [*inside, *map(str, command)],
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
-
-    def path(self, inside: Path) -> Path:
-        """Return how a file in there is reached from here."""
-        return Path(f"/proc/{self.pid}/root") / inside.relative_to("/")
-
-    def begin(self, **settings: object) -> int:
-        """Start the daemon anew by these settings and no others; return its process."""
-        self.configure(**settings)
-        self.run("systemctl", "start", "facewatchd")  # returns when the daemon said READY=1
-        return int(self.show("MainPID")["MainPID"])
-
-    def configure(self, **more: object) -> None:
-        self.run("systemctl", "stop", "facewatchd")  # one that a failed test left would go on
-        self.adapt()
-        self.write(**more)
-
-    def adapt(self, *lines: str) -> None:
-        """Have the unit go by these lines of [Service] too, and by no earlier ones."""
-        dropin = Path("/run/systemd/system/facewatchd.service.d/test.conf")
-        self.path(dropin.parent).mkdir(parents=True, exist_ok=True)
-        self.path(dropin).write_text("\n".join(["[Service]", *lines]) + "\n")
-        self.run("systemctl", "daemon-reload")
-        self.run("systemctl", "reset-failed", "facewatchd*")
-
-    def write(self, **more: object) -> None:
-        """Write the configuration."""
-        settings = {
-            "roots": [{"path": str(self.roots)}],
-            "output": str(OUTPUT),
-            "socket": str(SOCKET),
-            **more,
-        }
-        self.path(CONFIG).write_text(json.dumps(settings))  # JSON is YAML
-
-    def fails(self, *command: object, code: int = 1) -> str:
-        """Run ``command`` in there, which must end with ``code``, and return what it said."""
-        done = self._do(*command)
-        assert done.returncode == code, f"{command}: {done.stdout}\n{self.log()}"
-        return done.stderr
-
-    def signal(self, name: str) -> None:
-        """Send a signal to the daemon alone."""
-        self.run("systemctl", "kill", f"--signal={name}", "--kill-who=main", "facewatchd")
-
-    def show(self, *properties: str) -> dict[str, str]:
-        lines = self.run("systemctl", "show", "facewatchd", "-p", ",".join(properties))
-        return dict(line.split("=", 1) for line in lines.splitlines())
-
-    def status(self) -> dict[str, Any]:
-        answer = self.run(PROGRAMS / "facewatchctl", "--socket", SOCKET, "status", "--json")
-        status: dict[str, Any] = json.loads(answer)
-        return status
-
-    def journal(self) -> list[dict[str, Any]]:
-        lines = self.run("journalctl", "-u", "facewatchd", "-o", "json", "--no-pager")
-        return [json.loads(line) for line in lines.splitlines()]
-
-    def log(self) -> str:
-        return self.run("journalctl", "-u", "facewatchd", "-n", "50", "--no-pager", check=False)
-
-    def wait_for(self, condition: Callable[[], bool], seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, f"not within {seconds} s:\n{self.log()}"
-            time.sleep(0.2)  # between two questions to another process, with a deadline
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Iterator[Machine]:
-    """Boot a systemd that sees this checkout and the shared photos, with the unit installed."""
-    boot = shared / "tools" / "boot-systemd.sh"
-    if os.geteuid() != 0 or not boot.exists() or not Path("/lib/systemd/systemd").exists():
-        missing(f"root, systemd and {boot}, to boot a systemd")
-    place = tmp_path_factory.mktemp("systemd") / f"boot{os.getpid()}"
-    _install(place / "etc", shared)
-    environment = os.environ | {"FW_BIND": f"{CHECKOUT} {shared.resolve()}"}
-    booted = subprocess.run(
-        ["bash", boot, place, "--unit=basic.target"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    try:
-        if booted.returncode != 0:
-            console = (place / "console.log").read_text() if place.exists() else ""
-            missing(f"what a systemd needs to boot: {booted.stderr}{console}")
-        machine = Machine(int((place / "pid").read_text()), shared.resolve() / "photos" / "bbt")
-        machine.run("systemd-sysusers", UNITS / "sysusers.d" / "facewatchd.conf")
-        machine.run("systemd-tmpfiles", "--create", UNITS / "tmpfiles.d" / "facewatchd.conf")
-        yield machine
-    finally:
-        _switch_off(place)
-
-
-def _install(etc: Path, shared: Path) -> None:
-    """Lay out the units, with drop-ins that point them to this checkout, wherever that is."""
-    units = etc / "systemd" / "system"
-    units.mkdir(parents=True)
-    (etc / "facewatchd").mkdir(parents=True)
-    visible = f"{CHECKOUT} {shared.resolve()} {sys.base_prefix}"
-    for unit in UNITS.glob("*.service"):
-        text = unit.read_text(encoding="utf-8")
-        assert text.count("/usr/local/bin/") == 2
-        (units / unit.name).write_text(text.replace("/usr/local/bin", str(PROGRAMS)))
-        dropin = units / f"{unit.name}.d" / "checkout.conf"
-        dropin.parent.mkdir()
-        dropin.write_text(
-            "[Service]\n"
-            # The checkout and its Python may lie in /root or /tmp, which the user cannot look into.
-            "ProtectHome=tmpfs\n"
-            f"BindReadOnlyPaths={visible}\n"
-        )
-
-
-def _switch_off(place: Path) -> None:
-    pid = place / "pid"
-    if pid.exists() and pid.read_text().strip():
-        os.kill(int(pid.read_text()), signal.SIGKILL)
-    groups = Path("/proc/mounts").read_text().splitlines()
-    cgroup = next(line.split()[1] for line in groups if line.split()[2] == "cgroup2")
-    top = Path(cgroup) / f"fwtest-{place.name}"
-    deadline = time.monotonic() + 10
-    while top.exists():
-        assert time.monotonic() < deadline, f"{top} stays busy"
-        for folder, _, _ in os.walk(top, topdown=False):
-            try:
-                Path(folder).rmdir()
-            except OSError:
-                time.sleep(0.05)  # its last process is still dying; there is a deadline
-
-
-def test_the_service_starts_sorts_real_photos_and_stops(machine: Machine) -> None:
+def test_the_service_starts_sorts_real_photos_and_stops(machine: Machine, shown: Shown) -> None:
     machine.configure()
+    started = time.monotonic()
     machine.run("systemctl", "start", "facewatchd")  # returns when the daemon said READY=1
+    took = time.monotonic() - started
+    assert machine.status()["state"] != "starting"  # it answers, and its roots are watched
     running = machine.show("ActiveState", "StatusText", "WatchdogUSec", "MainPID")
     assert running["ActiveState"] == "active"
     assert running["StatusText"] != ""
     assert running["WatchdogUSec"] == "2min"
 
-    photos = sum(path.suffix in {".jpg", ".png"} for path in machine.roots.rglob("*"))
+    program = machine.path(Path(f"/proc/{running['MainPID']}/cmdline")).read_bytes()
+    assert program.startswith(bytes(PYTHON)), "it is not the installed one"
+
+    seen = machine.path(machine.roots)
+    photos = sum(path.suffix in {".jpg", ".png"} for path in seen.rglob("*"))
     machine.wait_for(lambda: _has_read(machine.status(), photos), seconds=150)
     links = list(machine.path(OUTPUT).glob("person_*/*"))
     assert len({link.parent for link in links}) >= 5
@@ -215,6 +63,12 @@ def test_the_service_starts_sorts_real_photos_and_stops(machine: Machine) -> Non
         "NRestarts": "0",
     }
     _check_journal(machine.journal(), running["MainPID"])
+    shown(
+        "systemctl start",
+        "returns when the store is open, the roots are watched and the socket answers",
+        f"after {took:.1f} s; then {photos} photos became"
+        f" {len({link.parent for link in links})} folders",
+    )
 
 
 def _has_read(status: dict[str, Any], photos: int) -> bool:
@@ -231,7 +85,9 @@ def _check_journal(entries: list[dict[str, Any]], pid: str) -> None:
     assert messages[-1] == "Stopped."
 
 
-def test_an_invalid_configuration_is_said_once_and_not_tried_again(machine: Machine) -> None:
+def test_an_invalid_configuration_is_said_once_and_not_tried_again(
+    machine: Machine, shown: Shown
+) -> None:
     machine.configure(similarity=7)
     machine.run("systemctl", "start", "facewatchd", check=False)
     assert machine.show("ActiveState", "ExecMainStatus", "NRestarts") == {
@@ -240,16 +96,25 @@ def test_an_invalid_configuration_is_said_once_and_not_tried_again(machine: Mach
         "NRestarts": "0",
     }
     assert "similarity = 7" in machine.log()
+    shown(
+        "systemctl start, with a configuration that is not valid",
+        "exit code 78, no restart, the journal names the setting",
+        "failed, 78, 0 restarts, `similarity = 7`",
+    )
 
 
 def test_a_reload_waits_for_the_new_settings_and_a_bad_one_fails_and_changes_nothing(
-    machine: Machine, shown: Callable[[str, str], None]
+    machine: Machine, shown: Shown
 ) -> None:
     pid = machine.begin()
     machine.write(people={"min_photos": 4})
     started = time.monotonic()
     machine.run("systemctl", "reload", "facewatchd")
-    shown("systemctl reload, another people.min_photos", f"{time.monotonic() - started:.1f} s")
+    shown(
+        "systemctl reload",
+        "returns when all goes by the new configuration, in the same process",
+        f"after {time.monotonic() - started:.1f} s",
+    )
     assert "read again; changed: people.min_photos." in machine.log()
 
     hidden = [{"path": str(machine.roots)}, {"path": "/home/somebody/photos"}]
@@ -265,18 +130,31 @@ def test_a_reload_waits_for_the_new_settings_and_a_bad_one_fails_and_changes_not
     assert "similarity = 7" in machine.log()
     assert "The former configuration stays." in machine.log()
     assert machine.status()["pid"] == pid
+    shown(
+        "systemctl reload, with a configuration that is not valid, or a root that the unit hides",
+        "fails and says what to mend; all goes on by the former one",
+        "both failed, the same process goes on",
+    )
 
 
-def test_a_daemon_that_is_killed_is_there_again(machine: Machine) -> None:
+def test_a_daemon_that_is_killed_is_there_again(machine: Machine, shown: Shown) -> None:
     pid = machine.begin()
     machine.adapt("RestartSec=100ms")
+    started = time.monotonic()
     machine.signal("KILL")
     machine.wait_for(lambda: machine.show("NRestarts")["NRestarts"] == "1", 20)
     machine.wait_for(lambda: machine.show("ActiveState")["ActiveState"] == "active", 60)
     assert machine.status()["pid"] != pid
+    shown(
+        "kill -9",
+        "it is started anew",
+        f"served again after {time.monotonic() - started:.1f} s (RestartSec=100ms; the unit: 10 s)",
+    )
 
 
-def test_a_daemon_that_hangs_is_ended_by_the_watchdog_and_is_there_again(machine: Machine) -> None:
+def test_a_daemon_that_hangs_is_ended_by_the_watchdog_and_is_there_again(
+    machine: Machine, shown: Shown
+) -> None:
     machine.configure()
     machine.adapt("RestartSec=100ms", "WatchdogSec=3s")
     machine.run("systemctl", "start", "facewatchd")
@@ -286,9 +164,14 @@ def test_a_daemon_that_hangs_is_ended_by_the_watchdog_and_is_there_again(machine
     assert "Watchdog timeout" in machine.log()
     machine.wait_for(lambda: machine.show("ActiveState")["ActiveState"] == "active", 60)
     assert machine.status()["pid"] != pid
+    shown(
+        "SIGSTOP: it says nothing more",
+        "the watchdog ends it, and it is started anew",
+        "ended and served again (WatchdogSec=3s; the unit: 2 min)",
+    )
 
 
-def test_one_that_is_killed_again_and_again_stays_down(machine: Machine) -> None:
+def test_one_that_is_killed_again_and_again_stays_down(machine: Machine, shown: Shown) -> None:
     machine.configure()
     machine.adapt("RestartSec=10ms", "[Unit]", "StartLimitBurst=2")
     machine.run("systemctl", "start", "facewatchd")
@@ -298,44 +181,116 @@ def test_one_that_is_killed_again_and_again_stays_down(machine: Machine) -> None
     machine.signal("KILL")
     machine.wait_for(lambda: machine.show("ActiveState")["ActiveState"] == "failed", 20)
     assert "Start request repeated too quickly." in machine.log()
+    shown(
+        "kill -9 again and again",
+        "after so many starts it stays failed, until somebody looks",
+        "failed at the third start (StartLimitBurst=2; the unit: 60 in 30 min)",
+    )
 
 
 def test_a_second_daemon_ends_at_once_and_leaves_the_first_alone(
-    machine: Machine, shown: Callable[[str, str], None]
+    machine: Machine, shown: Shown
 ) -> None:
     pid = machine.begin()
     started = time.monotonic()
     told = machine.fails(
         *("systemd-run", "--quiet", "--wait", "--pipe", "--property=User=facewatchd"),
-        *("--property=ProtectHome=tmpfs", f"--property=BindReadOnlyPaths={sys.base_prefix}"),
-        *(f"--property=BindReadOnlyPaths={CHECKOUT}", PROGRAMS / "facewatchd"),
-        *("--config", CONFIG, "--state", "/var/lib/facewatchd"),
+        *(DAEMON, "--config", CONFIG, "--state", STATE),
         code=78,
     )
-    shown("A second daemon, to exit 78", f"{time.monotonic() - started:.1f} s")
+    shown(
+        "a second daemon on the same state folder",
+        "exit code 78 at once; the first is left alone",
+        f"78 after {time.monotonic() - started:.1f} s",
+    )
     assert "Another facewatchd works on the state folder /var/lib/facewatchd" in told
     assert machine.status()["pid"] == pid
 
 
-def test_photos_cannot_be_written_from_inside_the_service(machine: Machine) -> None:
+def test_photos_cannot_be_written_from_inside_the_service(machine: Machine, shown: Shown) -> None:
     pid = machine.begin()
-    inside = ("nsenter", "-t", pid, "-m")
-    photo = next(machine.roots.rglob("*.png"))
-    for place in (photo.parent / "new", Path("/srv/photos"), Path("/etc/new"), Path("/usr/new")):
+    inside = machine.inside(pid)
+    folder = machine.roots / "amy"
+    for place in (folder / "new", folder / "amy1.png", Path("/etc/new"), Path("/usr/new")):
         assert "Read-only file system" in machine.fails(*inside, "touch", place)
+    shown(
+        "a write to a photo, and beside it, by root within the service's view of the files",
+        "EROFS",
+        "Read-only file system",
+    )
     machine.run(*inside, "touch", OUTPUT / "new")
     machine.run(*inside, "rm", OUTPUT / "new")
     machine.run("install", "-d", "/home/somebody")
     assert machine.run(*inside, "ls", "-A", "/home") == ""
 
 
-def test_one_that_is_stopped_in_the_middle_of_a_backlog_ends_well(machine: Machine) -> None:
-    machine.configure()
-    machine.run("find", "/var/lib/facewatchd", OUTPUT, "-mindepth", "1", "-delete")
-    machine.run("systemctl", "start", "facewatchd")
-    machine.wait_for(lambda: machine.status()["files"]["pending"] > 0, 30)
-    machine.run("systemctl", "stop", "facewatchd")
+def test_one_that_is_stopped_in_the_middle_of_a_thousand_photos_ends_well(
+    machine: Machine, shown: Shown
+) -> None:
+    machine.configure(roots=[{"path": str(THOUSAND)}])
+    machine.forget_everything()
+    some = "ls $0 | head -n 1000 | sed s,^,$0/, | xargs cp -t $1"
+    machine.run("mkdir", THOUSAND)
+    machine.run("sh", "-c", some, PHOTOS / "lfw", THOUSAND)
+    machine.start()
+    machine.wait_for(lambda: machine.status()["photos"] >= 10, 60)
+    before = machine.status()
+    assert before["files"]["pending"] > 500
+    started = time.monotonic()
+    machine.stop()
+    took = time.monotonic() - started
     assert machine.show("Result", "ExecMainStatus") == {"Result": "success", "ExecMainStatus": "0"}
+    assert took < 15  # of 30 s
+    machine.start()
+    after = machine.status()
+    assert after["photos"] >= before["photos"]
+    machine.stop()
+    machine.forget_everything()
+    shown(
+        "systemctl stop, in the middle of 1,000 photos",
+        "ends in TimeoutStopSec=30s; what was read is kept",
+        f"after {took:.1f} s, with success; {after['photos']} photos were kept",
+    )
+
+
+def test_the_journal_has_fields_and_of_one_kind_a_hundred_records_a_minute(
+    machine: Machine, shown: Shown
+) -> None:
+    machine.configure(roots=[{"path": str(BROKEN)}])
+    folder = machine.path(BROKEN)
+    folder.mkdir()
+    paths = [os.fsencode(folder / f"{number}.jpg") for number in range(129)]
+    for path in (*paths, os.fsencode(folder) + b"/\xff.jpg"):
+        with open(path, "wb") as file:
+            file.write(b"no picture" + path)
+        os.utime(path, (1e9, 1e9))
+    machine.start()
+    machine.wait_for(lambda: machine.status()["files"]["failed"] == 130, 120)
+    machine.stop()
+    told = [each for each in machine.journal() if "could not be read" in each["MESSAGE"]]
+    *each, last = [record for record in told if record["LOGGER"] == "facewatchd.pipeline.encoding"]
+    assert len(each) == 100
+    left_out, rest = last["MESSAGE"].split(" ", 1)
+    assert rest.startswith("more like this were left out: photo ")
+    assert 100 + int(left_out) == 2 * 130  # each is tried twice
+    names = {_bytes(record["PHOTO"]) for record in each}
+    assert len(names) >= 50
+    assert names <= {bytes(BROKEN) + path[len(bytes(folder)) :] for path in paths} | {
+        bytes(BROKEN) + b"/\xff.jpg"
+    }
+    assert {record["PRIORITY"] for record in told} == {"4"}
+    assert all(record["ERROR"] for record in each)
+    assert not any(str(BROKEN) in record["MESSAGE"] for record in told)
+    shown(
+        "130 photos that cannot be read, each tried twice",
+        "100 records a minute of one kind, the rest counted in one; paths are fields",
+        f"100 records with PHOTO and ERROR, and `{left_out} more like this were left out`",
+    )
+
+
+def _bytes(value: str | list[int]) -> bytes:
+    """Return a field of journalctl's JSON, which has what is no text as numbers."""
+    return value.encode() if isinstance(value, str) else bytes(value)
 
 
 def test_a_daemon_of_one_person_sees_her_photos_and_nothing_else_in_any_home(
@@ -351,7 +306,7 @@ def test_a_daemon_of_one_person_sees_her_photos_and_nothing_else_in_any_home(
     settings = {"roots": [{"path": "/home/anna/Photos"}], "output": "/home/anna/People"}
     machine.run("cp", "-r", "/var/cache/facewatchd", "/var/cache/facewatchd-anna")
     machine.path(CONFIG.with_name("anna.yaml")).write_text(json.dumps(settings))
-    dropin = machine.run(PROGRAMS / "facewatchctl", "unit", "--instance", "anna")
+    dropin = machine.run(CTL, "unit", "--instance", "anna")
     folder = machine.path(Path("/etc/systemd/system/facewatchd@anna.service.d"))
     folder.mkdir()
     (folder / "folders.conf").write_text(dropin)
@@ -359,7 +314,7 @@ def test_a_daemon_of_one_person_sees_her_photos_and_nothing_else_in_any_home(
 
     machine.run("systemctl", "start", "facewatchd@anna")
     socket = Path("/run/facewatchd-anna/api.sock")
-    ask = (PROGRAMS / "facewatchctl", "--socket", socket, "status", "--json")
+    ask = (CTL, "--socket", socket, "status", "--json")
     machine.wait_for(lambda: _has_read(json.loads(machine.run(*ask)), 5), 60)
     assert len(list(machine.path(Path("/home/anna/People")).glob("person_*/*.png"))) == 5
     machine.run("systemctl", "reload", "facewatchd@anna")

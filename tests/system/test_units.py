@@ -106,6 +106,7 @@ def test_the_unit_for_a_person_differs_only_in_whose_it_is() -> None:
         "StateDirectory=facewatchd",
         "CacheDirectory=facewatchd",
         "RuntimeDirectory=facewatchd",
+        "RuntimeDirectoryMode=0700",
     }
     assert {line.partition("=")[0] for line in one - many} == {
         "Description",
@@ -115,6 +116,7 @@ def test_the_unit_for_a_person_differs_only_in_whose_it_is() -> None:
         "StateDirectory",
         "CacheDirectory",
         "RuntimeDirectory",
+        "RuntimeDirectoryMode",
         "ReadWritePaths",
         "RemoveIPC",
     }
@@ -178,6 +180,19 @@ def test_the_drop_in_for_folders_in_homes_shows_only_them() -> None:
         "ExecReload=",
         f'ExecReload="{PROGRAMS}/facewatchctl" --socket "/run/other/api.sock" reload',
     ]
+
+
+def test_folders_of_a_group_may_be_setgid() -> None:
+    output = {"path": "/srv/people", "group": "games"}
+    assert "RestrictSUIDSGID=no" in dropin(settings(output=output)).splitlines()
+    assert "RestrictSUIDSGID" not in dropin(settings())
+
+
+@pytest.mark.parametrize("instance", [None, "anna"])
+def test_a_group_of_ones_own_gets_the_socket_and_gets_to_it(instance: str | None) -> None:
+    lines = dropin(settings(api={"group": "games"}), instance).splitlines()
+    assert lines[-2:] == ["SupplementaryGroups=games", "RuntimeDirectoryMode=0711"]
+    assert "RuntimeDirectoryMode=0711" not in dropin(settings(), instance)
 
 
 @pytest.mark.parametrize("instance", [None, "anna"])

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from pydantic import BaseModel
 
 from facewatchd import config
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[2]
 SECTIONS = {
     *("backups", "engine", "limits", "people", "recluster", "roots", "watching", "decisions"),
-    "output",
+    *("api", "log", "output", "work"),
 }
 COMMENTED = REPOSITORY / "config" / "facewatchd.yaml"
 FOLDERS = {"roots": [{"path": "/photos"}], "output": "/people", "state": "/state"}
@@ -76,7 +77,7 @@ class TestTheCommentedConfiguration:
     def test_names_every_setting_and_no_other(self, tmp_path: Path) -> None:
         path = file_with(tmp_path, uncommented(COMMENTED.read_text(encoding="utf-8")))
         config.load(path)
-        assert sorted(given_keys(config._read(path))) == sorted(keys(Settings))
+        assert sorted(given_keys(yaml.safe_load(path.read_text("utf-8")))) == sorted(keys(Settings))
 
     def test_states_the_defaults_of_the_program(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("STATE_DIRECTORY", raising=False)
@@ -111,6 +112,10 @@ class TestAnErrorNamesKeyValueAndWhatIsAllowed:
             ({"recluster": {"interval": "0s"}}, "recluster.interval", "'0s'", "greater than 0"),
             ({"limits": {"memory_mb": 100}}, "limits.memory_mb", "100", "equal to 256"),
             ({"engine": {"longest_side": 100}}, "engine.longest_side", "100", "equal to 320"),
+            ({"work": {"encode": "night"}}, "work.encode", "'night'", '"22:00-06:00"'),
+            ({"work": {"recluster": []}}, "work.recluster", "[]", "must be always"),
+            ({"work": {"load": 1}}, "work.load", "1", "less than 1"),
+            ({"work": {"at_once": -1}}, "work.at_once", "-1", "equal to 0"),
             ({"people": {"min_photos": 0}}, "people.min_photos", "0", "equal to 1"),
             ({"roots": []}, "roots", "[]", "at least 1 item"),
             ({"roots": [{"path": "photos"}]}, "roots.0.path", "'photos'", "absolute path"),
@@ -215,7 +220,7 @@ class TestFolders:
         (tmp_path / "link").symlink_to("share")
         lines = ["1 0 8:1 / / rw - ext4 /dev/sda rw", f"2 1 0:9 / {share} rw - {kind} nas:/ rw"]
         mounts = Mounts("\n".join(lines).encode(), lambda _device, _source: None)
-        monkeypatch.setattr("facewatchd.config.read_mounts", lambda: mounts)
+        monkeypatch.setattr("facewatchd.config.values.read_mounts", lambda: mounts)
         for written in ("share/photos", "link/photos", "share/x/../photos"):
             assert settings(output=tmp_path / written).output.path == share / "photos"
         assert settings(output=tmp_path / "link").output.path == share

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from facewatchd import machine
 from facewatchd.config import Engine, Settings
-from facewatchd.doctor import limits, probe, storage
+from facewatchd.doctor import entrance, limits, mending, probe, storage
 from facewatchd.doctor.finding import HardwareSeen, as_root
 from facewatchd.doctor.hardware import hardware
 from facewatchd.machine import Inotify, processor
@@ -163,8 +163,8 @@ def test_the_longest_socket_path_is_taken_and_a_longer_one_is_not() -> None:
         path = "/" + "s" * (length - 1)
         return Settings.model_validate({"roots": [{"path": "/p"}], "output": "/o", "socket": path})
 
-    assert storage.socket(with_socket(107)).mend is None
-    found = storage.socket(with_socket(108))
+    assert entrance.socket(with_socket(107), 1).mend is None
+    found = entrance.socket(with_socket(108), 1)
     assert "108 bytes" in found.words
     assert found.mend is not None
 
@@ -180,7 +180,7 @@ names = st.binary(min_size=1, max_size=30).map(lambda name: b"/" + name.replace(
 @settings(max_examples=25)
 @given(st.lists(names, min_size=1, max_size=20))
 def test_any_path_is_typed_as_one_printable_word_of_the_shell(paths: list[bytes]) -> None:
-    typed = [storage._typed(path) for path in paths]
+    typed = [mending.typed(path) for path in paths]
     assert all(word.isprintable() for word in typed)
     echo = f"printf '%s\\0' {' '.join(typed)}"
     said = subprocess.run(["bash", "-c", echo], capture_output=True, check=True).stdout

@@ -1,7 +1,8 @@
-"""What the service manager hears, on a real socket, and where log lines go."""
+"""What the service manager hears, on a real socket."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -21,6 +22,9 @@ from tests.conftest import missing
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+FOLDERS = {"root": "photos", "output": "people", "state": "state"}
 
 
 @pytest.fixture(autouse=True)
@@ -138,46 +142,49 @@ def test_the_watchdog_is_fed_twice_as_often_as_it_bites(
     assert Service().watchdog_seconds == seconds
 
 
-_LOG = """
-import logging, sys
-from facewatchd.service import setup_logging
-setup_logging(sys.argv[1])
-log = logging.getLogger("facewatchd.test")
-log.debug("not interesting")
-log.info("watching %s", "/p/\\udcff.jpg")
-logging.getLogger("somebody.else").info("chatter")
-logging.getLogger("somebody.else").warning("trouble")
-"""
-
-
-def log_lines(stderr: Path, level: str) -> list[str]:
-    """Log from a process whose stderr is ``stderr``; return what it wrote, without the time."""
-    with stderr.open("wb") as file:
-        subprocess.run([sys.executable, "-c", _LOG, level], stderr=file, check=True)
-    return [line.split(" ", 2)[2] for line in stderr.read_text().splitlines()]
-
-
-def test_log_lines_are_readable_on_stderr(tmp_path: Path) -> None:
-    assert log_lines(tmp_path / "stderr", "info") == [
-        r"INFO    facewatchd.test: watching /p/\udcff.jpg",
-        "WARNING somebody.else: trouble",
-    ]
-    assert "DEBUG   facewatchd.test: not interesting" in log_lines(tmp_path / "stderr", "debug")
-    assert log_lines(tmp_path / "stderr", "warning") == ["WARNING somebody.else: trouble"]
-
-
-def test_a_journal_that_stderr_is_not_connected_to_is_not_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("JOURNAL_STREAM", "1:1")
-    assert len(log_lines(tmp_path / "stderr", "info")) == 2
-
-
 @pytest.mark.usefixtures("_systemd_python")
-def test_lines_for_the_journal_are_not_written_to_stderr_as_well(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_start_that_goes_on_gets_more_time_and_later_the_watchdog_waits(
+    manager: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stderr = tmp_path / "stderr"
-    stderr.touch()
-    monkeypatch.setenv("JOURNAL_STREAM", f"{stderr.stat().st_dev}:{stderr.stat().st_ino}")
-    assert log_lines(stderr, "info") == []
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    service = Service()
+    service.breathe()
+    service.breathe()  # told a moment ago
+    now += 10
+    service.breathe()
+    service.ready("watching")
+    now += 10
+    service.breathe()
+    manager.settimeout(0)
+    told = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            told.append(manager.recv(1000))
+    assert told == [
+        b"EXTEND_TIMEOUT_USEC=120000000",
+        b"EXTEND_TIMEOUT_USEC=120000000",
+        b"READY=1\nSTATUS=watching",
+        b"WATCHDOG=1",
+    ]
+
+
+def test_the_daemon_ends_at_once_when_it_cannot_tell_the_manager_that_waits(
+    tmp_path: Path,
+) -> None:
+    """As a process: what stands for systemd-python is a folder that is empty, as many are."""
+    (tmp_path / "systemd").mkdir()
+    (tmp_path / "systemd" / "__init__.py").touch()
+    (tmp_path / "photos").mkdir()
+    folders = [f"--{name}={tmp_path / place}" for name, place in FOLDERS.items()]
+    ended = subprocess.run(
+        [sys.executable, "-m", "facewatchd", *folders],
+        env=os.environ | {"PYTHONPATH": str(tmp_path), "NOTIFY_SOCKET": str(tmp_path / "notify")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == Exit.CONFIG
+    assert "NOTIFY_SOCKET is set" in ended.stderr
+    assert "pip install 'facewatchd[systemd]'" in ended.stderr
+    assert not (tmp_path / "state").exists()

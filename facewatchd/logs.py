@@ -78,14 +78,14 @@ def error(reason: object) -> About:
     return About("ERROR", words, words, words)
 
 
-def setup_logging(level: str) -> None:
+def setup_logging(level: str, program: str = "facewatchd") -> None:
     """Send log lines of ``level`` ("debug", "info", "warning") and above to where they are read.
 
-    That is the journal, with fields, when stderr is connected to it, and else stderr.  Of other
-    packages only warnings are logged, Python's own among them.
+    That is the journal, with fields and as lines of ``program``, when stderr is connected to it,
+    and else stderr.  Of other packages only warnings are logged, Python's own among them.
     """
     journal = systemd("journal") if _stderr_is_journal() else None
-    handler = Journal(journal.send) if journal else logging.StreamHandler(sys.stderr)
+    handler = Journal(journal.send, program) if journal else logging.StreamHandler(sys.stderr)
     line = "{message}" if journal else "{asctime} {levelname:7} {name}: {message}"
     handler.setFormatter(logging.Formatter(line, "%F %T", style="{"))
     logging.basicConfig(level=logging.WARNING, handlers=[Paced(handler)], force=True)
@@ -118,9 +118,10 @@ class Journal(logging.Handler):
     ``send`` is systemd.journal's.
     """
 
-    def __init__(self, send: Callable[..., None]) -> None:
+    def __init__(self, send: Callable[..., None], program: str) -> None:
         super().__init__()
         self._send = send
+        self._program = program
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send ``record``."""
@@ -130,7 +131,7 @@ class Journal(logging.Handler):
             self._send(
                 message,
                 PRIORITY=_priority(record.levelno),
-                SYSLOG_IDENTIFIER="facewatchd",
+                SYSLOG_IDENTIFIER=self._program,
                 LOGGER=record.name,
                 CODE_FILE=record.pathname,
                 CODE_LINE=record.lineno,

@@ -104,6 +104,7 @@ def examine(
     inotify = machine.inotify()
     yield limits.watches(to_watch, share, inotify)
     yield limits.instances(inotify)
+    yield limits.landlock()
     yield limits.versions()
     if (readiness := limits.service()) is not None:
         yield readiness

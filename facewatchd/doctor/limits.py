@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from facewatchd import config, machine
 from facewatchd.doctor import probe
 from facewatchd.doctor.finding import Finding, as_root, build_dlib, folders, pip
+from facewatchd.landlock import version as landlock_version
 
 if TYPE_CHECKING:
     from facewatchd.config import Engine
@@ -82,6 +83,16 @@ def versions(sqlite: tuple[int, ...] = sqlite3.sqlite_version_info) -> Finding:
     if sqlite < _OLDEST_SQLITE:
         return Finding("Python", f"{words}; 3.35 is needed", "Install a newer Python.")
     return Finding("Python", words)
+
+
+def landlock() -> Finding:
+    """Ask the kernel whether what opens photos can give up to write."""
+    if found := landlock_version():
+        return Finding("Landlock", f"version {found}: no process that opens photos can write there")
+    return Finding(
+        "Landlock",
+        "this kernel has none: on a disk that is mounted late, modes alone keep photos as they are",
+    )
 
 
 def service(units: tuple[str, ...] = _UNIT_PLACES) -> Finding | None:

@@ -61,7 +61,7 @@ class _News(Enum):
 def main(path: Path, *, check: bool, tested: str | None, log_level: str) -> None:
     """Run commands and webhooks for what happens in facewatchd."""
     try:
-        setup_logging(log_level)
+        setup_logging(log_level, "facewatchd-hooks")
         settings = load(path)
         _warn_of_readers(path)
         if tested is not None:

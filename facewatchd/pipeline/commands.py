@@ -37,7 +37,7 @@ class Commands:
     def ask(self, question: Callable[[], T]) -> T:
         """Have ``question`` answered; not from the pipeline's thread.
 
-        TimeoutError when the pipeline does not come to it, ApiError when it closes.
+        ApiError when the pipeline does not come to it, or closes.
         """
         answer: Future[T] = Future()
 
@@ -58,7 +58,12 @@ class Commands:
             return answer.result(_ANSWERS_WITHIN)
         except TimeoutError:
             answer.cancel()
-            raise
+            raise ApiError(
+                f"The daemon has not come to the answer within {_ANSWERS_WITHIN:.0f} s: "
+                "it does something that takes long, or it hangs.",
+                "Ask again; if it stays so, the daemon's log says what it did last, and under"
+                " systemd the watchdog starts it anew.",
+            ) from None
 
     def wake(self) -> None:
         """End the present or next wait for ``awake`` at once; safe in threads and signals."""

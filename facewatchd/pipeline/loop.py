@@ -128,7 +128,7 @@ class Pipeline:
     def ask(self, question: Callable[[], T]) -> T:
         """Have ``question`` answered in the pipeline's thread; not from that thread.
 
-        TimeoutError when the pipeline does not come to it.
+        ApiError when the pipeline does not come to it, or closes.
         """
         return self._commands.ask(question)
 

@@ -65,4 +65,5 @@ def _write_status(settings: Settings, control: Control) -> dict[str, Any]:
 def _words(status: dict[str, Any]) -> str:
     left = status["files"]["pending"]
     todo = f", {left} photos to read" if left else ""
-    return f"{status['state']}: {status['photos']} photos, {status['people']} people{todo}"
+    why = f" ({status['paused']})" if status["state"] == "paused" else ""
+    return f"{status['state']}{why}: {status['photos']} photos, {status['people']} people{todo}"

@@ -70,8 +70,11 @@ class Daemon:
         folders: list[str | Path] = ["--output", self.output, "--state", self.state]
         if "roots" not in self.settings:
             folders += ["--root", self.photos]
-        # Tests find a link by the name of its photo.
-        plain = {"output": {"name": "{name}"} | self.settings.get("output", {})}
+        # Tests find a link by the name of its photo, and run on a laptop without its cable too.
+        plain = {
+            "output": {"name": "{name}"} | self.settings.get("output", {}),
+            "work": {"on_battery": True} | self.settings.get("work", {}),
+        }
         config = self.home / "facewatchd.yaml"
         config.write_text(json.dumps(self.settings | plain))  # JSON is YAML
         folders += ["--config", config]

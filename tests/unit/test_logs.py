@@ -105,7 +105,7 @@ def sent() -> Sent:
 
 @pytest.fixture
 def handler(sent: Sent) -> Iterator[Paced]:
-    made = Paced(Journal(sent.send), sent.clock)
+    made = Paced(Journal(sent.send, "facewatchd"), sent.clock)
     log = logging.getLogger("facewatchd.test")
     log.addHandler(made)
     log.propagate = False

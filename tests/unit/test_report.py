@@ -19,12 +19,14 @@ class Daemon:
 
     changes = 0
     asked = 0
+    paused: str | None = None
 
     def status(self) -> dict[str, Any]:
         self.asked += 1
         files = {"pending": 0, "failed": 1}
         return {
-            "state": "idle",
+            "state": "paused" if self.paused else "idle",
+            "paused": self.paused,
             "photos": self.changes,
             "people": 2,
             "files": files,
@@ -81,6 +83,11 @@ def test_after_a_report_nothing_is_due_before_the_next_change(
     assert report.next_due(1001) is None
     daemon.changes = 2
     assert report.next_due(1002) == 1000 + STATUS_EVERY
+
+
+def test_a_pause_is_told_with_its_reason(report: Report, daemon: Daemon) -> None:
+    daemon.paused = "on battery"
+    assert report.renew(1000) == "paused (on battery): 0 photos, 2 people"
 
 
 def test_the_file_says_how_it_is_and_names_no_photo(

@@ -70,16 +70,25 @@ class Daemon:
         folders: list[str | Path] = ["--output", self.output, "--state", self.state]
         if "roots" not in self.settings:
             folders += ["--root", self.photos]
-        # Tests find a link by the name of its photo, and run on a laptop without its cable too.
-        plain = {
-            "output": {"name": "{name}"} | self.settings.get("output", {}),
-            "work": {"on_battery": True} | self.settings.get("work", {}),
-        }
-        config = self.home / "facewatchd.yaml"
-        config.write_text(json.dumps(self.settings | plain))  # JSON is YAML
-        folders += ["--config", config]
+        folders += ["--config", self.configure()]
         python = [*self.launcher, str(self.python), "-m", *self.program]
         return [*python, *map(str, folders), *self.arguments]
+
+    def configure(self) -> Path:
+        """Write ``settings``, and what tests rely on, as the configuration; return the file.
+
+        They find a link, and a line of the log, by the name of its photo, and run on a laptop
+        without its cable too.
+        """
+        usual = {
+            "log": {"names": True},
+            "output": {"name": "{name}"},
+            "work": {"on_battery": True},
+        }
+        merged = {name: usual[name] | self.settings.get(name, {}) for name in usual}
+        config = self.home / "facewatchd.yaml"
+        config.write_text(json.dumps(self.settings | merged))  # JSON is YAML
+        return config
 
     def start(self, *, wait: bool = True) -> None:
         with (self.home / "log").open("ab") as log:

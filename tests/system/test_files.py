@@ -146,11 +146,11 @@ def test_photos_that_crash_hang_or_exhaust_a_worker_cost_only_themselves(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "plugins"))
-    settings = daemon.home / "facewatchd.yaml"
-    settings.write_text(
-        "engine: {detector: rogue}\nlimits: {seconds: 3, memory_mb: 512}\nworkers: 2\n"
-    )
-    daemon.arguments = ["--config", str(settings)]
+    daemon.settings = {
+        "engine": {"detector": "rogue"},
+        "limits": {"seconds": 3, "memory_mb": 512},
+        "workers": 2,
+    }
     long_ago = 1_500_000_000
     for width in (100, 101, 102, 103, 104, 105, 106):  # the rogue detector does as the width says
         photo = daemon.photos / f"{width}.png"

@@ -78,7 +78,8 @@ def test_outside_its_hours_it_waits_and_a_reload_sets_others(daemon: Daemon) -> 
     assert line(daemon, "Paused").startswith("outside the hours of work.encode, until ")
     assert daemon.ctl("resume").stdout.startswith(b"Paused: outside the hours of work.encode")
     assert daemon.status()["workers"] == 0
-    (daemon.home / "facewatchd.yaml").write_text(json.dumps(settings | {"work": in_hours(-1)}))
+    daemon.settings = settings | {"work": in_hours(-1)}
+    daemon.configure()
     reloaded = daemon.ctl("reload")
     assert b"work.encode changed" in reloaded.stdout
     daemon.wait_for(lambda: files(daemon) == {"done": 2}, 60)

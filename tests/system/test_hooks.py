@@ -69,7 +69,8 @@ def test_nothing_is_lost_when_either_side_is_killed(
     if broken:
         (daemon.photos / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 broken" * 40)
         aged([daemon.photos / "broken.jpg"])
-    daemon.settings = {**QUICK, "roots": [{"path": str(p)} for p in (daemon.photos, disk)]}
+    roots = [{"path": str(path)} for path in (daemon.photos, disk)]
+    daemon.settings = {**QUICK, "roots": roots, "log": {"names": False}}
     daemon.start()
     hooks.start()
     for person in ("amy", "raj"):
@@ -96,7 +97,7 @@ def test_nothing_is_lost_when_either_side_is_killed(
 
     # The daemon goes over to other settings while hooks wait for its answer.
     daemon.settings["log"] = {"names": True}
-    daemon.command()
+    daemon.configure()
     assert daemon.client.reload() == ["log.names"]
 
     # The hooks are killed when the message has arrived, before they know that.

@@ -129,7 +129,7 @@ def test_all_that_is_told_is_true_and_explained_and_nothing_else_is(
     assert figures(body.decode()).keys() == now.keys()
 
     daemon.settings["log"] = {"names": False}
-    daemon.command()  # writes them
+    daemon.configure()
     assert daemon.ctl("reload").returncode == 0
     text = daemon.ctl("metrics").stdout.decode()
     assert str(daemon.photos) not in text

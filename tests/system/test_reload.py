@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import time
@@ -36,7 +35,7 @@ def running(daemon: Daemon) -> Iterator[Daemon]:
 def configure(daemon: Daemon, **settings: Any) -> None:
     """Write a configuration with ``settings``, which need not be valid."""
     daemon.settings = {**QUICK, "roots": [{"path": str(daemon.photos)}], **settings}
-    (daemon.home / "facewatchd.yaml").write_text(json.dumps(daemon.settings))  # JSON is YAML
+    daemon.configure()
 
 
 def test_a_new_root_and_new_settings_hold_without_another_start(

@@ -69,8 +69,11 @@ def test_nothing_is_lost_when_either_side_is_killed(
     if broken:
         (daemon.photos / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 broken" * 40)
         aged([daemon.photos / "broken.jpg"])
-    roots = [{"path": str(path)} for path in (daemon.photos, disk)]
-    daemon.settings = {**QUICK, "roots": roots, "log": {"names": False}}
+    daemon.settings = {
+        **QUICK,
+        "roots": [{"path": str(path)} for path in (daemon.photos, disk)],
+        "log": {"names": False},
+    }
     daemon.start()
     hooks.start()
     for person in ("amy", "raj"):

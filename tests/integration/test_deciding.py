@@ -204,7 +204,8 @@ def test_undoing_the_last_decision_brings_back_everything(
     said = replay(library.deciding.decisions)
     say(library, data)
     if library.deciding.last > taken:
-        library.saying.undo()
+        # Who was first found by faces in what is undone stays so: nobody becomes harder to find.
+        said.find_by(library.saying.undo().anchors)
     assert library.deciding.said == said
     assert people(library) == before
     library.close()

@@ -233,7 +233,7 @@ def test_a_disk_that_is_too_small_is_told_and_no_hindrance_later(home: Home, pho
     mounts = Mounts(home.path)
     mounts.mount(home.output, "-t", "tmpfs", "-o", "size=64k", "small")
     try:
-        lines = refused(home, code=78)
+        lines = refused(home)
         assert lines[0].endswith("cannot be opened: database or disk is full.")
         assert lines[1].strip() == "Make room on its disk, and try again."
         options = "remount,size=1g"

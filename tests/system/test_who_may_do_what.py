@@ -198,7 +198,8 @@ def test_the_output_is_the_groups_and_its_default_acl_goes_before_the_mode(
     machine.run("gpasswd", "-a", MEMBER, "family")
     anna, ben = machine.as_user(MEMBER), machine.as_user(OTHER)
     for output, reads, refused in ((shared, anna, ben), (listed, ben, ())):
-        made = {"path": str(output), "group": "family", "mode": "2750", "link": "copy"}
+        made = {"path": str(output), "name": "{name}", "link": "copy"}
+        made |= {"group": "family", "mode": "2750"}
         machine.configure(roots=[{"path": str(ALBUM)}], output=made)
         machine.open_folders()
         machine.start()

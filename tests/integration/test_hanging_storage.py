@@ -27,6 +27,7 @@ from facewatchd.pool import Pool
 from facewatchd.store import Store
 from tests.support.library import ENGINE, SCALE
 from tests.support.mounts import Mounts, needs_root
+from tests.support.soak import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -131,6 +132,8 @@ def bench(tmp_path: Path, share: Share) -> Iterator[Bench]:
         yield made
 
 
+@WHOLE[0]
+@WHOLE[1]
 def test_a_worker_that_outlives_sigkill_costs_its_root_alone(
     bench: Bench, share: Share, photos: Path
 ) -> None:
@@ -166,6 +169,8 @@ def test_a_worker_that_outlives_sigkill_costs_its_root_alone(
     assert ending.child.close(10), "the worker outlives its storage"
 
 
+@WHOLE[0]
+@WHOLE[1]
 def test_a_root_that_answers_again_is_read_again(bench: Bench, share: Share, photos: Path) -> None:
     source = photos / "lfw" / "AJ_Cook_0001.jpg"
     shutil.copyfile(source, share.behind / "a.jpg")

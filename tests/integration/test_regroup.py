@@ -240,15 +240,16 @@ import scipy.sparse.csgraph
 from facewatchd.clustering.dbscan import dbscan
 from facewatchd.regroup import Task, cluster
 
-faces = 40_000
+faces = 400_000
 task = Task(np.zeros((faces, 128), dtype=np.float32), np.arange(faces), 0.32, 2, 0.40, 0.32)
-dbscan(np.zeros((5_000, 128), dtype=np.float32), 0.32, 2)  # now all threads have their memory
+dbscan(np.zeros((5_000, 128), dtype=np.float32), 0.32, 2)
 pages = int(open("/proc/self/statm").read().split()[0])
-limit = pages * resource.getpagesize() + 2**24
+# Room for what BLAS takes for each thread, and not for another array of all faces.
+limit = pages * resource.getpagesize() + 2**27
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 print(cluster(task))
 """
     ended = subprocess.run(
         [sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60
     )
-    assert ended.stdout == "Refused(reason='of 40000 faces ran out of memory')\n", ended.stderr
+    assert ended.stdout == "Refused(reason='of 400000 faces ran out of memory')\n", ended.stderr

@@ -16,6 +16,7 @@ import pytest
 
 from facewatchd.watch import Watcher
 from tests.conftest import missing
+from tests.support.soak import WHOLE
 from tests.support.watching import PATIENCE, Watching
 
 if TYPE_CHECKING:
@@ -154,6 +155,8 @@ def test_when_no_inotify_instance_is_left_the_setting_is_named(tmp_path: Path) -
     assert "allow more with: sysctl fs.inotify.max_user_instances=" in words
 
 
+@WHOLE[0]
+@WHOLE[1]
 def test_50000_folders_cost_at_most_30_mb(tmp_path: Path, measured: Callable[[str], None]) -> None:
     script = """
         import sys

@@ -33,8 +33,9 @@ class DaemonEndedError(AssertionError):
 class Daemon:
     """A facewatchd of this checkout with folders of its own.
 
-    ``settings`` are its configuration (the root is ``photos``, if they name none), ``program`` is
-    the module that is run, and ``launcher`` the command that runs Python for it.
+    ``settings`` are its configuration (the root is ``photos``, if they name none), ``usual`` what
+    else stands there, ``program`` is the module that is run, and ``launcher`` the command that runs
+    Python for it.
     """
 
     home: Path
@@ -45,6 +46,15 @@ class Daemon:
     environment: dict[str, str] = field(default_factory=dict)
     python: Path = Path(sys.executable)
     process: subprocess.Popen[bytes] | None = None
+    # Tests find a link, and a line of the log, by the name of its photo, and run on a laptop
+    # without its cable too.
+    usual: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {
+            "log": {"names": True},
+            "output": {"name": "{name}"},
+            "work": {"on_battery": True},
+        }
+    )
 
     def __post_init__(self) -> None:
         for folder in (self.photos, self.state):
@@ -75,17 +85,8 @@ class Daemon:
         return [*python, *map(str, folders), *self.arguments]
 
     def configure(self) -> Path:
-        """Write ``settings``, and what tests rely on, as the configuration; return the file.
-
-        They find a link, and a line of the log, by the name of its photo, and run on a laptop
-        without its cable too.
-        """
-        usual = {
-            "log": {"names": True},
-            "output": {"name": "{name}"},
-            "work": {"on_battery": True},
-        }
-        merged = {name: usual[name] | self.settings.get(name, {}) for name in usual}
+        """Write ``settings`` and what is ``usual`` as the configuration; return the file."""
+        merged = {name: self.usual[name] | self.settings.get(name, {}) for name in self.usual}
         config = self.home / "facewatchd.yaml"
         config.write_text(json.dumps(self.settings | merged))  # JSON is YAML
         return config

@@ -12,6 +12,7 @@ from PIL import Image
 
 from tests.conftest import missing
 from tests.support.pictures import QUICK, aged, album
+from tests.support.soak import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,8 @@ ROGUES = {
 }
 
 
+@WHOLE[0]
+@WHOLE[1]
 def test_photos_that_end_their_worker_cost_only_themselves(daemon: Daemon, shown: Shown) -> None:
     """The detector here does as the picture's width says."""
     daemon.environment = {"PYTHONPATH": str(Path(__file__).parents[1] / "plugins")}
@@ -68,6 +71,8 @@ def _done(daemon: Daemon) -> set[bytes]:
     return {path for path, state in daemon.files(daemon.home).items() if state == "done"}
 
 
+@WHOLE[0]
+@WHOLE[1]
 def test_a_clock_that_jumps_a_day_disturbs_nothing(daemon: Daemon, shown: Shown) -> None:
     library = next((p for p in Path("/usr/lib").glob("*") if (p / FAKETIME).exists()), None)
     if library is None:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.mounts import Mounts, needs_root
 from tests.support.pictures import QUICK, aged, noise
+from tests.support.soak import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,6 +99,8 @@ def fill(share: Share, count: int) -> None:
         aged([path])
 
 
+@WHOLE[0]
+@WHOLE[1]
 def test_a_walk_that_hangs_stops_its_root_alone(share: Share, photos: Path, shown: Shown) -> None:
     fill(share, 3)
     share.daemon.start()

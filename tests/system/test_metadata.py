@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 Faces = dict[str, list[dict[str, Any]]]
 
 
-@pytest.fixture(params=[100, pytest.param(500, marks=WHOLE)])
+@pytest.fixture(params=[pytest.param(30, id="few"), pytest.param(500, marks=WHOLE)])
 def library(daemon: Daemon, photos: Path, request: pytest.FixtureRequest) -> Daemon:
     """A daemon that has read so many photos of people; up to 150 are of people seen often."""
     if shutil.which("exiftool") is None:

@@ -147,9 +147,13 @@ def test_a_full_disk_of_the_state_folder_is_outlasted(
     )
 
 
-@pytest.mark.parametrize("how", ["full", "read-only"])
 @pytest.mark.parametrize(
-    "whole", [False, pytest.param(True, marks=WHOLE)], ids=["told", "outlasted"]
+    ("how", "whole"),
+    [
+        pytest.param("full", False, id="told"),
+        pytest.param("full", True, id="full", marks=WHOLE),
+        pytest.param("read-only", True, id="read-only", marks=WHOLE),
+    ],
 )
 def test_an_output_that_takes_nothing_is_told_and_outlasted(
     machine: Machine,

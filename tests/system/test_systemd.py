@@ -76,7 +76,8 @@ def _has_read(status: dict[str, Any], photos: int) -> bool:
 
 
 def _check_journal(entries: list[dict[str, Any]], pid: str) -> None:
-    ours = [entry for entry in entries if entry.get("LOGGER") == "facewatchd.daemon"]
+    loggers = {"facewatchd.daemon", "facewatchd.running"}
+    ours = [entry for entry in entries if entry.get("LOGGER") in loggers]
     assert {entry["_PID"] for entry in ours} == {pid}
     assert {entry["SYSLOG_IDENTIFIER"] for entry in ours} == {"facewatchd"}
     assert {entry["PRIORITY"] for entry in ours} == {"6"}

@@ -32,7 +32,8 @@ class Versions:
         self.new = Daemon(home)
         # Not from the current folder, which holds the new one.
         self.of_former = {"PYTHONPATH": str(former), "PYTHONSAFEPATH": "1"}
-        self.former = Daemon(home, environment=self.of_former)
+        self.former = Daemon(home, environment=self.of_former, usual={})
+        self.new.usual = {}  # settings that the former one does not know
 
     def restore(self, file: Path) -> subprocess.CompletedProcess[str]:
         """Go back by the former version's command, as docs/service.md tells."""

@@ -108,9 +108,11 @@ def handler(sent: Sent) -> Iterator[Paced]:
     made = Paced(Journal(sent.send, "facewatchd"), sent.clock)
     log = logging.getLogger("facewatchd.test")
     log.addHandler(made)
+    log.setLevel(logging.DEBUG)
     log.propagate = False
     yield made
     log.removeHandler(made)
+    log.setLevel(logging.NOTSET)
     log.propagate = True
     made.close()
 
@@ -157,9 +159,8 @@ def test_each_has_its_field_and_its_words(
     assert str(about) == discreet  # whoever else formats it
 
 
-def test_the_levels_are_the_priorities_of_syslog(handler: Paced, sent: Sent) -> None:
-    assert handler.level == logging.NOTSET
-    log.setLevel(logging.DEBUG)
+@pytest.mark.usefixtures("handler")
+def test_the_levels_are_the_priorities_of_syslog(sent: Sent) -> None:
     for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL):
         log.log(level, "at level %d", level)
     assert [fields["PRIORITY"] for _, fields in sent.records] == [7, 6, 4, 3, 3]
@@ -182,6 +183,13 @@ def test_of_one_kind_a_hundred_are_told_a_minute_and_the_rest_is_counted(
     assert sent.messages[-1] == "photo 350 could not be read"
     handler.tell()
     assert len(sent.messages) == 103, "it is told once"
+
+
+def test_whoever_asks_for_all_there_is_gets_it(handler: Paced, sent: Sent) -> None:
+    for number in range(150):
+        log.debug("photo %d", number)
+    assert len(sent.records) == 150
+    assert handler.level == logging.NOTSET
 
 
 def test_what_was_left_out_is_told_at_the_end(handler: Paced, sent: Sent) -> None:

@@ -90,6 +90,8 @@ def read_again(daemon: Daemon) -> int:
     return int(count)
 
 
+@WHOLE[0]
+@WHOLE[1]
 def test_a_switch_survives_a_kill_and_keeps_people_and_folders(
     daemon: Daemon, photos: Path
 ) -> None:

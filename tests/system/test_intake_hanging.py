@@ -136,6 +136,8 @@ def test_readers_that_hang_stop_their_root_alone(share: Share, photos: Path, sho
     )
 
 
+@WHOLE[0]
+@WHOLE[1]
 def test_a_root_that_hung_comes_back_by_itself(share: Share, photos: Path, shown: Shown) -> None:
     fill(share, MANY)
     share.daemon.start()

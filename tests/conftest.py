@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 _MEASURED = "measured"
 _SHOWN = "shown"
 _BEGIN, _END = "<!-- shown: begin -->\n", "<!-- shown: end -->\n"
+
+
+# An example that takes long on a busy machine is not wrong; every test has its timeout.
+hypothesis.settings.register_profile("facewatchd", deadline=None)
+hypothesis.settings.load_profile("facewatchd")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from facewatchd.config import Settings
+
+pytestmark = pytest.mark.usefixtures("in_utc")
 
 PHOTOS = Wanted(photos=True, again=False, clustering=False)
 AGAIN = Wanted(photos=False, again=True, clustering=False)
@@ -99,16 +100,6 @@ class House:
     def reason(self, pausing: Pausing, wanted: Wanted = PHOTOS) -> str | None:
         pausing.step(wanted, self.few)
         return pausing.shown.reason if pausing.shown else None
-
-
-@pytest.fixture(autouse=True)
-def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have the machine's zone be UTC."""
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "UTC")
-        time.tzset()
-        yield
-    time.tzset()
 
 
 @pytest.fixture

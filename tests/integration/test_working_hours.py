@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("in_utc")
+
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
 EVENING = NOON + 10 * 3600
 PATIENCE = 60.0
@@ -35,15 +37,6 @@ class WallClock:
 
     def time(self) -> float:
         return time.monotonic() + self._ahead
-
-
-@pytest.fixture(autouse=True)
-def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "UTC")
-        time.tzset()
-        yield
-    time.tzset()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.booted import PYTHON
 from tests.support.installed import CHECKOUT
+from tests.support.units import unexplained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,16 +63,7 @@ def test_little_is_open_to_hooks_that_were_taken_over() -> None:
 
 
 def test_every_directive_has_its_reason() -> None:
-    """A comment stands above each directive, or above the block that it is in."""
-    explained, without = False, []
-    for line in (FILE).read_text(encoding="utf-8").splitlines():
-        if not line or line.startswith("["):
-            explained = False
-        elif line.startswith("#"):
-            explained = True
-        elif not explained:
-            without.append(line)
-    assert without == [
+    assert unexplained(FILE) == [
         "Description=Commands and webhooks for what happens in facewatchd",
         "WantedBy=facewatchd.service",
     ]

@@ -15,6 +15,7 @@ from facewatchd.config import load
 from facewatchd.doctor.dropin import dropin
 from facewatchd.errors import ConfigError
 from tests.conftest import missing
+from tests.support.units import unexplained
 
 if TYPE_CHECKING:
     from facewatchd.config import Settings
@@ -123,17 +124,7 @@ def test_the_unit_for_a_person_differs_only_in_whose_it_is() -> None:
 
 
 def test_every_directive_has_its_reason() -> None:
-    """A comment stands above each directive, or above the block that it is in."""
-    lines = (UNITS / "facewatchd.service").read_text(encoding="utf-8").splitlines()
-    explained, without = False, []
-    for line in lines:
-        if not line or line.startswith("["):
-            explained = False
-        elif line.startswith("#"):
-            explained = True
-        elif not explained:
-            without.append(line)
-    assert without == [
+    assert unexplained(UNITS / "facewatchd.service") == [
         "Description=Folders of links for each person in your photos",
         "WantedBy=multi-user.target",
     ]

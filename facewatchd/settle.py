@@ -44,7 +44,8 @@ class Settling:
 
     def touch(self, path: bytes, now: float, *, complete: bool, stat: FileStat | None) -> None:
         """Something happened to ``path``, which looks like ``stat`` now (None: not a file)."""
-        path = self._collapsed(path)
+        if (above := self._collapsed(path)) != path:
+            path, stat = above, None  # the folder that stands for it is no file
         quiet = QUIET_COMPLETE if complete else QUIET
         known = self._paths.get(path)
         if known is None:

@@ -16,6 +16,7 @@ from facewatchd.pipeline import intake, removing
 from facewatchd.pipeline.removing import MANY
 from facewatchd.pipeline.roots import LOOK_AGAIN
 from facewatchd.settle import QUIET, QUIET_COMPLETE
+from facewatchd.watch import Hint
 from tests.support.house import House
 
 if TYPE_CHECKING:
@@ -360,6 +361,18 @@ def test_a_polled_root_is_listed_again_and_again(polled: House) -> None:
     polled.clock.now += 601
     polled.work()
     assert polled.known() == {"b.jpg"}
+
+
+def test_a_folder_that_somebody_else_saw_come_is_walked_over_whatever_came_in_it(
+    polled: House,
+) -> None:
+    polled.start()
+    path = polled.write("trip/a.jpg")
+    for hint in (Hint(os.path.dirname(path), complete=True), Hint(path, complete=False)):
+        polled.intake.roots.hint(hint)
+    polled.intake.step()
+    polled.rest(QUIET)
+    assert polled.known() == {"trip/a.jpg"}
 
 
 def test_a_young_file_on_a_polled_root_is_looked_at_twice(polled: House) -> None:

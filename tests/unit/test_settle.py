@@ -79,6 +79,15 @@ def test_many_paths_in_one_folder_become_the_folder() -> None:
     assert settling.due(QUIET) == [folder]
 
 
+def test_a_folder_that_stands_for_its_files_does_not_look_like_one_of_them() -> None:
+    settling = Settling([ROOT])
+    folder = ROOT + b"/trip"
+    settling.touch(folder, 0.0, complete=True, stat=None)
+    settling.touch(folder + b"/a.jpg", 0.1, complete=False, stat=stat(1, folder + b"/a.jpg"))
+    assert settling.due(0.1 + QUIET) == [folder]
+    assert settling.stat_of(folder) is None
+
+
 def test_a_storm_becomes_the_root() -> None:
     settling = Settling([ROOT, b"/other"])
     settling.touch(b"/other/x.jpg", 0.0, complete=True, stat=None)
@@ -97,9 +106,11 @@ def test_whatever_happens_nothing_is_lost_and_the_set_stays_small(
     touched = set()
     for now, (name, folder, complete) in enumerate(events):
         path = b"%s/%d/%d.jpg" % (ROOT, folder, name)
-        settling.touch(path, now / 100, complete=complete, stat=None)
+        settling.touch(path, now / 100, complete=complete, stat=stat(now, path))
         touched.add(path)
         assert len(settling) <= MOST
     due = settling.due(1e9)
     for path in touched:
         assert any(path == d or path.startswith(d + b"/") for d in due)
+    for path in due:
+        assert (settling.stat_of(path) is not None) == (path in touched)

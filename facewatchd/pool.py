@@ -29,6 +29,7 @@ from facewatchd.model import (
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+_LOADS_WITHIN = 120.0  # seconds for an engine at least: a busy machine is no reason to end
 _ABANDONED_AFTER = 5.0  # seconds after SIGKILL: only a process stuck in the kernel lives so long
 _KILLED_BY_KERNEL = "SIGKILL"
 
@@ -67,7 +68,8 @@ class Pool:
     """Up to ``size`` worker processes, started on demand and ended after ``idle_seconds``.
 
     All times are ``time.monotonic()``, given by the caller; a task that takes longer than
-    ``seconds`` is Lost.  The thread that calls ``submit`` must outlive the pool (see Child).
+    ``seconds``, once the engine is loaded, is Lost.  The thread that calls ``submit`` must outlive
+    the pool (see Child).
     """
 
     def __init__(
@@ -224,10 +226,11 @@ class Pool:
         if worker.task is None:
             if spent > self._idle_seconds:
                 self._end(worker, kill=False)
-        elif spent > self._seconds:
-            if not worker.ready:
+        elif not worker.ready:
+            if spent > (limit := max(self._seconds, _LOADS_WITHIN)):
                 self._give_up(worker)
-                raise self._no_start(f"was not ready after {self._seconds:g} seconds")
+                raise self._no_start(f"was not ready after {limit:g} seconds")
+        elif spent > self._seconds:
             return self._lost(
                 worker, f"It took longer than {self._seconds:g} seconds (limits.seconds)."
             )

@@ -335,6 +335,19 @@ def test_an_engine_that_cannot_be_loaded_is_one_error(
     assert error.value.remedy
 
 
+def test_on_a_busy_machine_an_engine_may_load_for_longer_than_a_photo_may_take(
+    make_pool: MakePool, tmp_path: Path
+) -> None:
+    pool = make_pool(ROGUE, seconds=3)
+    now = time.monotonic()
+    pool.submit(read(blank(tmp_path, 100)), now)
+    (worker,) = workers()
+    worker.suspend()
+    assert pool.step(now + 119) == []
+    with pytest.raises(LoadError, match="not ready after 120 seconds"):
+        pool.step(now + 121)
+
+
 def test_a_pool_is_closed_in_the_middle_of_a_task(make_pool: MakePool, tmp_path: Path) -> None:
     pool = make_pool(ROGUE)
     task = read(blank(tmp_path, 102))

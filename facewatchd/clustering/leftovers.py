@@ -14,8 +14,13 @@ from facewatchd.clustering.progress import Progress, silent
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# So many products of faces and clusters are held at a time.
+# So many products of faces and clusters, or faces, are held at a time.
 _PRODUCTS = 2**22
+# A face that is too far from a cluster as a whole, up to this share of `merge`, goes there all the
+# same when so many of the cluster's faces are within that share: a bad picture is like a few others
+# of its person, taken that day or from that side, and like nobody's mean (docs/adr/0016).
+_REACH = 1.05
+_COMPANY, _CLOSE = 2, 6 / 7
 
 
 def one_face_a_photo(
@@ -52,8 +57,8 @@ def with_leftovers(
 ) -> NDArray[np.int64]:
     """Give each face that is in no cluster to the nearest one, without moving it.
 
-    It must be within the limit of that cluster's size (`judge.limits`), the photo must have no face
-    there, and of several left over from one photo the nearest goes.
+    It must be within the limit of that cluster's size (`judge.limits`) or have company there, the
+    photo must have no face there, and of several left over from one photo the nearest goes.
     """
     left = np.flatnonzero(labels < 0)
     if len(left) in (0, len(labels)):
@@ -61,6 +66,8 @@ def with_leftovers(
     means, counts = mean_directions(encodings, labels)
     nearest, away = _nearest(encodings, left, means, progress)
     fits = away <= limits(counts[nearest].astype(np.float64), merge) ** 2
+    asking = np.flatnonzero(~fits & (away <= (_REACH * merge) ** 2))
+    fits[asking] = _in_company(encodings, labels, left[asking], nearest[asking], merge)
     asked = labels.copy()
     asked[left[fits]] = nearest[fits]
     rank = np.full(len(labels), -1.0)  # members come before everyone who asks
@@ -86,3 +93,25 @@ def _nearest(
         away[part] = 2.0 - 2.0 * np.einsum("nd,nd->n", directions, means[found])
         progress(min(1.0, (start + block) / len(faces)))
     return nearest, away
+
+
+def _in_company(
+    encodings: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    faces: NDArray[np.int64],
+    clusters: NDArray[np.int64],
+    merge: float,
+) -> NDArray[np.bool_]:
+    """Say of each of ``faces`` whether enough faces of its one of ``clusters`` are close to it."""
+    least = 1.0 - (_CLOSE * merge) ** 2 / 2.0  # the product of directions that far from each other
+    close = np.zeros(len(faces), dtype=np.int64)
+    by_cluster = np.argsort(labels, kind="stable")
+    for cluster in np.unique(clusters):
+        asking = np.flatnonzero(clusters == cluster)
+        directions = units(encodings[faces[asking]])
+        start, end = np.searchsorted(labels, (cluster, cluster + 1), sorter=by_cluster)
+        block = max(1, _PRODUCTS // len(asking))
+        for first in range(start, end, block):
+            members = by_cluster[first : min(end, first + block)]
+            close[asking] += (directions @ units(encodings[members]).T >= least).sum(axis=1)
+    return close >= _COMPANY

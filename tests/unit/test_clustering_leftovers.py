@@ -35,6 +35,15 @@ def test_a_large_cluster_takes_in_what_a_small_one_does_not() -> None:
     assert given([0.0, 0.0, 0.38], [0, 0, -1], [0, 1, 2])[-1] == -1
 
 
+def test_a_face_too_far_from_a_cluster_goes_there_when_two_of_its_faces_are_close() -> None:
+    # The limit of twelve faces is 0.381, two within 0.343 are company, and nobody is beyond 0.42.
+    crowd, labels, photos = [0.0] * 10, [0] * 12, list(range(13))
+    assert given([*crowd, 0.06, 0.07, 0.40], [*labels, -1], photos)[-1] == 0
+    assert given([*crowd, 0.05, 0.07, 0.40], [*labels, -1], photos)[-1] == -1
+    assert given([*crowd, 0.2, 0.2, 0.47], [*labels, -1], photos)[-1] == -1
+    assert given([*crowd, 0.06, 0.07, 0.40], [*labels, -1], [*photos[:-1], 3])[-1] == -1
+
+
 def test_a_face_left_over_stays_out_where_its_photo_has_a_face() -> None:
     assert given([0.0, 0.01, 0.1], [0, 0, -1], [0, 1, 1]) == [0, 0, -1]
 
@@ -72,7 +81,10 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     labels = np.where(np.arange(200) < 60, np.arange(200) % 20, -1)
     whole = with_leftovers(faces, labels, np.arange(200), 1.3)
     assert 80 < (whole >= 0).sum() < 200
-    monkeypatch.setattr(leftovers, "_PRODUCTS", 50)
+    with monkeypatch.context() as without:
+        without.setattr(leftovers, "_COMPANY", 100)
+        assert (with_leftovers(faces, labels, np.arange(200), 1.3) != whole).any()
+    monkeypatch.setattr(leftovers, "_PRODUCTS", 2)
     np.testing.assert_array_equal(with_leftovers(faces, labels, np.arange(200), 1.3), whole)
 
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 # So many products of faces and clusters, or faces, are held at a time.
 _PRODUCTS = 2**22
-# A face that is too far from a cluster as a whole, up to this share of `merge`, goes there all the
-# same when so many of the cluster's faces are within that share: a bad picture is like a few others
-# of its person, taken that day or from that side, and like nobody's mean (docs/adr/0016).
+# A face too far from a cluster as a whole, but within _REACH · merge, goes there all the same when
+# _COMPANY of its faces are within _CLOSE · merge: a bad picture is like a few others of its person,
+# taken that day or from that side, and like nobody's mean (docs/adr/0016).
 _REACH = 1.05
 _COMPANY, _CLOSE = 2, 6 / 7
 

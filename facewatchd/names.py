@@ -1,7 +1,7 @@
 """Pure: the names of people, and the folders that they come to.
 
 A name is free text of any script and is shown as it was given.  Its folder is safe on Linux and on
-Windows, so that a network share shows it as it is.
+Windows, so that a network share shows it as it is.  `portable` does the same to names of photos.
 """
 
 from __future__ import annotations
@@ -75,6 +75,15 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFC", text.casefold())
 
 
+def portable(name: str) -> str:
+    """Return the name of a photo as Windows, FAT and exFAT take it too.
+
+    What they refuse is ``_``, also bytes that are no text (surrogates of `os.fsdecode`); dots and
+    spaces at the end are left out, and a name that is kept for devices gets a ``_`` behind it.
+    """
+    return _no_device(_NOT_IN_FOLDERS.sub("_", name).rstrip(" .")) or "_"
+
+
 def folder_names(people: Mapping[str, tuple[str | None, int | None]]) -> dict[str, bytes]:
     """Return the folder of everyone in ``people``: id -> (name, folder number).
 
@@ -129,11 +138,13 @@ def _folder(name: str, suffix: str = "") -> str:
     room = _LONGEST_FOLDER - len(suffix)
     # Windows drops dots and spaces at the end; a dot at the beginning hides a folder on Linux.
     legal = _NOT_IN_FOLDERS.sub("_", unicodedata.normalize("NFC", name)).strip(" .")
-    legal = _cut(legal, room)
-    stem, dot, extension = legal.partition(".")
-    if _DEVICES.fullmatch(stem):
-        legal = _cut(f"{stem}_{dot}{extension}", room)
+    legal = _cut(_no_device(_cut(legal, room)), room)
     return (legal or "_") + suffix
+
+
+def _no_device(name: str) -> str:
+    stem, dot, extension = name.partition(".")
+    return f"{stem}_{dot}{extension}" if _DEVICES.fullmatch(stem) else name
 
 
 def _cut(text: str, room: int) -> str:

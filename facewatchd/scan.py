@@ -55,8 +55,11 @@ IGNORED_NAMES = (
 )
 _IGNORED_NAME = re.compile("|".join(map(fnmatch.translate, IGNORED_NAMES)).encode())
 
+# What OUTPUT holds (config.COPIES; the configuration is not loaded for a walk): a tree that another
+# facewatchd makes, or that this one made before, shows photos and covers a second time.
+OUTPUT_MARK = b".facewatchd"
 # A folder that holds one of these is left out, with all below it.
-STOP_FILES = frozenset((b".nomedia", b".facewatchignore"))
+STOP_FILES = frozenset((b".nomedia", b".facewatchignore", OUTPUT_MARK))
 
 _DIGEST_SIZE = 16
 _ENTRIES_A_BREATH = 256

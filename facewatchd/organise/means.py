@@ -12,10 +12,11 @@ import os
 from contextlib import suppress
 from typing import NamedTuple
 
+from facewatchd.errors import OutputError
 from facewatchd.model import Way
 from facewatchd.organise.copying import clone
 from facewatchd.organise.names import temporary
-from facewatchd.organise.refusals import output_errors
+from facewatchd.organise.refusals import output_errors, shown
 from facewatchd.scan import is_within
 
 _TARGET = b"../trial"
@@ -23,25 +24,34 @@ _NO_SYMLINK = {
     *(errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENOTTY),
     *(errno.EACCES, errno.EIO),  # what servers and FUSE programs answer instead
 }
+# What Windows takes in no name.  A disk that refuses one of these gets no name with any of them.
+_REFUSED = b' "*:<>?\\|. '
+_NO_SUCH_NAME = _NO_SYMLINK | {errno.EILSEQ, errno.ENOENT}  # the last is what exfat-fuse says
 
 
 class Trial(NamedTuple):
-    """What was found by trying; why symbolic links cannot be made there, None if they can."""
+    """What was found by trying; why symbolic links cannot be made there, None if they can.
+
+    ``any_name`` says whether names may hold what Windows does not take.
+    """
 
     no_symlink: str | None
     reflinks: bool
+    any_name: bool = True
 
 
 class Means(NamedTuple):
     """How photos are shown: by ``way``, outside ``share`` (None: nowhere) by files of their own.
 
-    ``reason`` says in words why so; ``reflinks`` whether the file system of OUTPUT has them.
+    ``reason`` says in words why so; ``reflinks`` whether the file system of OUTPUT has them;
+    ``portable`` that all names are to be such as Windows takes.
     """
 
     way: Way
     share: bytes | None
     reason: str
     reflinks: bool
+    portable: bool
 
 
 def try_out(output: bytes) -> Trial:
@@ -54,7 +64,7 @@ def try_out(output: bytes) -> Trial:
             _clear(first, second)  # of a run that was killed just then
             reflinks = _has_reflinks(first, second)  # and that files can be made at all
             _clear(first, second)
-            return Trial(_no_symlink(first), reflinks)
+            return Trial(_no_symlink(first), reflinks, _takes(first + _REFUSED))
         finally:
             _clear(first, second)
 
@@ -62,25 +72,50 @@ def try_out(output: bytes) -> Trial:
 def decided(link: str, audience: str, share: bytes | None, output: bytes, trial: Trial) -> Means:
     """Decide between what is wished (output.link, output.for, output.share) and what is possible.
 
-    Pure.
+    Pure.  OutputError where symbolic links are wished for by name and cannot be made.
     """
+    if link == Way.SYMLINK.value and trial.no_symlink is not None:
+        raise OutputError(
+            f"The output tree {shown(output)} cannot be made of symbolic links, which output.link"
+            f" names: its file system takes none ({trial.no_symlink}).",
+            "Let output.link be auto or copy, or choose an output on another file system.",
+        )
+    way, within, why = _way(link, audience, share, output, trial)
+    portable = audience == "smb" or not trial.any_name
+    if portable:
+        why += "; names are such as Windows takes"
+    return Means(way, within, why, trial.reflinks, portable)
+
+
+def _way(
+    link: str, audience: str, share: bytes | None, output: bytes, trial: Trial
+) -> tuple[Way, bytes | None, str]:
     if link != "auto":
-        return Means(Way(link), None, f"output.link: {link}", trial.reflinks)
-    own = Way.EITHER
+        return Way(link), None, f"output.link: {link}"
     if trial.no_symlink is not None:
-        why = f"its file system takes no symbolic links ({trial.no_symlink})"
-        return Means(own, None, why, trial.reflinks)
+        return Way.EITHER, None, f"its file system takes no symbolic links ({trial.no_symlink})"
     if audience != "smb":
-        why = "its file system takes symbolic links"
-        return Means(Way.SYMLINK, None, why, trial.reflinks)
+        return Way.SYMLINK, None, "its file system takes symbolic links"
     if share is None:
         why = "output.for: smb, and no output.share says what lies in the same share"
-        return Means(own, None, why, trial.reflinks)
+        return Way.EITHER, None, why
     if not is_within(output, [share]):
-        why = "output.for: smb, and the output lies outside output.share"
-        return Means(own, None, why, trial.reflinks)
+        return Way.EITHER, None, "output.for: smb, and the output lies outside output.share"
     why = "output.for: smb; photos outside output.share are files of their own"
-    return Means(Way.SYMLINK, share, why, trial.reflinks)
+    return Way.SYMLINK, share, why
+
+
+def _takes(path: bytes) -> bool:
+    """Try this name in a folder where others can be made."""
+    try:
+        _clear(path)  # of a run that was killed
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC))
+        os.unlink(path)
+    except OSError as error:
+        if error.errno in _NO_SUCH_NAME:
+            return False
+        raise
+    return True
 
 
 def _no_symlink(path: bytes) -> str | None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from facewatchd.model import Copy, Link, Way
+from facewatchd.names import portable
 from facewatchd.organise.names import Photo, extension_of, link_names
 from facewatchd.scan import is_within
 
@@ -26,7 +27,8 @@ class Style:
     ``way`` is how each of them is made, but for those outside ``share`` (None: there are no such),
     which are copies or reflinks of their own.  ``layout`` is the path of the folders within a
     person's folder, empty for none, and ``name`` what an entry is called; both have placeholders.
-    ``outside`` are pairs of paths: a link to what is at the first one leads to the second.
+    ``outside`` are pairs of paths: a link to what is at the first one leads to the second.  With
+    ``portable`` entries and folders of the layout have names that Windows takes.
     """
 
     way: Way = Way.SYMLINK
@@ -34,6 +36,7 @@ class Style:
     layout: str = ""
     name: str = "{name}"
     outside: tuple[tuple[bytes, bytes], ...] = ()
+    portable: bool = False
 
     def entries(
         self, folder: bytes, photos: Iterable[Photo], output: bytes
@@ -76,16 +79,21 @@ class Style:
         distinct = {each.hash: each for each in sorted(photos, key=_by_path, reverse=True)}
         places: dict[bytes, list[Photo]] = {}
         for photo in sorted(distinct.values(), key=_by_path):
-            inner = os.fsencode(_filled(self.layout, photo))
+            names = _filled(self.layout, photo).split("/")
+            inner = os.fsencode("/".join(map(self._legal, names))) if self.layout else b""
             places.setdefault(os.path.join(folder, inner) if inner else folder, []).append(photo)
         return places
 
     def _named(self, photo: Photo) -> bytes:
-        if self.name == "{name}":
+        if self.name == "{name}" and not self.portable:
             return os.path.basename(photo.path)
         name = os.fsencode(_filled(self.name, photo))
-        has_extension = "{name}" in self.name
-        return name if has_extension else name + extension_of(os.path.basename(photo.path))
+        if "{name}" not in self.name:
+            name += extension_of(os.path.basename(photo.path))
+        return os.fsencode(self._legal(os.fsdecode(name)))
+
+    def _legal(self, name: str) -> str:
+        return portable(name) if self.portable else name
 
     def _seen(self, path: bytes) -> bytes:
         """Return where ``path`` is for whoever follows the links."""

@@ -66,7 +66,8 @@ class Styling:
         settings = self._settings
         if self._means is None:
             self._means = self._decide()
-        return _style(settings, self._means.way, self._means.share)
+        means = self._means
+        return _style(settings, means.way, means.share, portable=means.portable)
 
     def doubt(self, error: OutputError) -> None:
         """The disk refused something: it may be another one next time, unless it is just full."""
@@ -114,10 +115,12 @@ def targets_of(output: Output, photos: Iterable[bytes]) -> list[bytes]:
     return [style.target(photo, folder, top) for photo in photos for folder in folders]
 
 
-def _style(output: Output, way: Way, share: bytes | None = None) -> Style:
+def _style(
+    output: Output, way: Way, share: bytes | None = None, *, portable: bool = False
+) -> Style:
     layout = output.layout.removeprefix("{person}").removeprefix("/")
     outside = tuple((os.fsencode(a), os.fsencode(b)) for a, b in output.link_map.items())
-    return Style(way, share, layout, output.name, outside)
+    return Style(way, share, layout, output.name, outside, portable)
 
 
 def gigabytes(size: int) -> str:

@@ -6,6 +6,8 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from facewatchd.scan import OUTPUT_MARK
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -60,7 +62,9 @@ def _unknown(path: bytes, root: Root, pipeline: Pipeline) -> Iterator[Step]:
         yield Step(f"Nothing of it can be seen now: {root.offline}.", "offline")
     rule = root.ignore.stopped_above(path)
     if rule is not None:
-        yield Step(f"It is ignored: there is a file {rule.text} in {rule.place}.", "ignored")
+        is_output = rule.text == os.fsdecode(OUTPUT_MARK)
+        what = f"a folder {rule.text}, as in an output," if is_output else f"a file {rule.text}"
+        yield Step(f"It is ignored: there is {what} in {rule.place}.", "ignored")
     if pipeline.ask(lambda: pipeline.intake.is_settling(path)):
         yield Step("It changed a moment ago, and is read when it has come to rest.", "settling")
     try:

@@ -110,6 +110,22 @@ def test_a_stop_file_takes_its_folder_out_and_its_end_brings_it_back(house: Hous
     assert house.known() == {"trip/a.jpg", "trip/deep/b.jpg", "c.jpg"}
 
 
+def test_a_tree_that_a_facewatchd_makes_is_left_out_from_its_first_entry_on(house: House) -> None:
+    house.write("c.jpg")
+    house.start()
+    mark = house.path / "theirs" / ".facewatchd"
+    house.write("theirs/person_0001/cover.jpg")
+    house.write("theirs/.facewatchd/made.jsonl")
+    house.settle(bytes(mark.parent), QUIET_COMPLETE)
+    house.write("theirs/person_0002/cover.jpg")
+    house.settle(house.write("d.jpg"), QUIET)
+    assert house.known() == {"c.jpg", "d.jpg"}
+    (mark / "made.jsonl").unlink()
+    mark.rmdir()
+    house.settle(bytes(mark), QUIET_COMPLETE)
+    assert len(house.known()) == 4
+
+
 def test_a_walk_over_what_is_known_changes_nothing(house: House) -> None:
     for number in range(5):
         house.write(f"{number}/a.jpg")

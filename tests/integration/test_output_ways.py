@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 WHEN = 1_566_656_701_000_000_000  # a time that FAT can keep
 NAMES = {"1.jpg", "2.jpg", "3.jpg"}
+NAME = 'Anna: "the best"?'
 
 
 @pytest.fixture
@@ -63,6 +64,15 @@ class Home:
         self.library.store._db.execute(
             "UPDATE files SET size = ?, mtime_ns = ? WHERE path = ?",
             [found.st_size, found.st_mtime_ns, bytes(photo)],
+        )
+        self.library.publishing.touch_all()
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a photo another name, which the store knows."""
+        photos = self.library.photos
+        (photos / old).rename(photos / new)
+        self.library.store._db.execute(
+            "UPDATE files SET path = ? WHERE path = ?", [bytes(photos / new), bytes(photos / old)]
         )
         self.library.publishing.touch_all()
 
@@ -181,6 +191,46 @@ def test_where_there_are_no_symlinks_photos_are_copied_by_themselves(
     assert home.entry().read_bytes() == b"EDITS"
     assert next(iter(home.library.publishing.conflicts)) == b"person_0001/1.jpg"
     assert not home.entry("2.jpg").exists()
+
+
+def test_a_disk_that_refuses_names_gets_others(
+    homes: list[Home], mounts: Mounts, tmp_path: Path
+) -> None:
+    mounts.attach(mounts.formatted("exfat"), tmp_path / "people", "exfat")
+    home = Home(tmp_path)
+    homes.append(home)
+    with home.library.store.transaction():
+        home.library.store._db.execute("UPDATE people SET name = ?", [NAME])
+    for old, new in (("1.jpg", 'a: "b"?.jpg'), ("2.jpg", "A_ _B__.JPG"), ("3.jpg", "aux. ")):
+        home.rename(old, new)
+    home.publish()
+    publishing = home.library.publishing
+    assert publishing.error is None
+    assert (publishing.conflicts, publishing.waiting) == ({}, {})
+    (folder,) = (each for each in home.library.output.iterdir() if each.name != ".facewatchd")
+    assert folder.name == "Anna_ _the best__"
+    assert sorted(path.name.split("~")[0] for path in folder.iterdir()) == [
+        *("A_ _B__", "a_ _b__", "aux_"),
+    ]
+    assert list(home.library.store.people.named().values()) == [NAME]
+
+
+def test_symlinks_that_are_named_and_cannot_be_are_an_error_before_anything_is_made(
+    homes: list[Home], mounts: Mounts, tmp_path: Path
+) -> None:
+    mounts.attach(mounts.formatted("exfat"), tmp_path / "people", "exfat")
+    home = Home(tmp_path, link="symlink")
+    homes.append(home)
+    home.rename("1.jpg", "0:1.jpg")
+    home.publish()
+    assert "its file system takes none" in str(home.library.publishing.error)
+    assert "Let output.link be auto" in str(home.library.publishing.error)
+    assert home.library.publishing.conflicts == {}
+    assert list(home.library.output.iterdir()) == []
+    home.again()
+    home.publish()
+    assert home.library.publishing.error is None
+    assert len(list(home.person.iterdir())) == 3
 
 
 def test_a_reflink_takes_no_room(homes: list[Home], mounts: Mounts, tmp_path: Path) -> None:

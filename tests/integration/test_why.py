@@ -83,6 +83,10 @@ def test_ignored_by_a_pattern_a_name_or_a_stop_file(house: House) -> None:
     verdict, text = reasons(house, bytes(house.path / "trip" / "deep" / "a.jpg"))
     assert verdict == "ignored"
     assert f"there is a file .nomedia in {house.path}/trip" in text
+    house.write("old/.facewatchd/made.jsonl")
+    verdict, text = reasons(house, bytes(house.path / "old" / "person_0001" / "cover.jpg"))
+    assert verdict == "ignored"
+    assert f"a folder .facewatchd, as in an output, in {house.path}/old" in text
 
 
 def test_what_is_not_there_or_is_no_file(house: House) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facewatchd.errors import OutputError
 from facewatchd.model import Copy, Entry, Folder, Link, Way
 from facewatchd.organise import Photo, PutCopy, WantedFolder, plan
 from facewatchd.organise.means import Trial, decided
@@ -20,7 +21,7 @@ OUTPUT = b"/srv/people"
 AUGUST = 1566656701.0  # 2019-08-24 14:25:01
 PHOTO = Photo(b"hash", b"/srv/photos/a/IMG_1.JPG", 5_000_000, 17, AUGUST)
 WORKS = Trial(None, reflinks=False)
-FAT = Trial("Operation not permitted", reflinks=False)
+FAT = Trial("Operation not permitted", reflinks=False, any_name=False)
 
 
 def names(style: Style, *photos: Photo) -> list[bytes]:
@@ -64,12 +65,64 @@ def test_any_capture_date_makes_a_name(captured: float) -> None:
     assert path.endswith(b"_IMG_1.JPG")
 
 
-@given(st.binary(min_size=1, max_size=255).map(lambda n: n.translate(None, b"/\0") or b"_"))
+FILE_NAMES = st.binary(min_size=1, max_size=255).map(lambda n: n.translate(None, b"/\0") or b"_")
+
+
+@given(FILE_NAMES)
 def test_any_file_name_can_stand_in_a_template(name: bytes) -> None:
     photo = replace(PHOTO, path=b"/p/" + name)
     for template in ("{date}_{name}", "{stem}_{year}"):
         (path,) = names(Style(name=template), photo)
         assert len(os.path.basename(path)) <= 255
+
+
+# "Naming Files, Paths, and Namespaces" of Microsoft; the same characters are refused by FAT.
+REFUSED = set('"*:<>?\\|/') | {chr(code) for code in range(32)}
+DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{d}{n}" for d in ("COM", "LPT") for n in range(10))}
+ODD_NAMES = st.lists(
+    st.sampled_from(
+        [*'.. :?*"<>|\\_', "con", "AUX", "nul", "COM1", "a", "A", ".jpg", "ü", "é", "\n", "\udcff"]
+    ),
+    min_size=1,
+    max_size=6,
+).map(lambda parts: os.fsencode("".join(parts)))
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("a:b.jpg", "a_b.jpg"),
+        ('what? "this".jpg', "what_ _this_.jpg"),
+        ("end. .", "end"),
+        ("aux.JPG", "aux_.JPG"),
+        ("com7", "com7_"),
+        ("console.jpg", "console.jpg"),
+        (".hidden.jpg", ".hidden.jpg"),
+        ("???", "___"),
+        ("...", "_"),
+        ("Zoë \udcff.jpg", "Zoë _.jpg"),
+        ("IMG_1.jpg", "IMG_1.jpg"),
+    ],
+)
+def test_names_such_as_windows_takes(name: str, made: str) -> None:
+    photo = replace(PHOTO, path=b"/p/" + os.fsencode(name))
+    assert names(Style(portable=True), photo) == [b"Anna/" + made.encode()]
+    assert names(Style(), photo) == [b"Anna/" + os.fsencode(name)]
+
+
+@given(st.sets(FILE_NAMES | ODD_NAMES, min_size=1, max_size=8), st.sampled_from(["", "a: {year}."]))
+def test_every_photo_has_a_name_of_its_own_that_windows_takes(
+    found: set[bytes], layout: str
+) -> None:
+    photos = [Photo(b"%08d" % n, b"/p/" + name) for n, name in enumerate(sorted(found))]
+    for template in ("{name}", "{stem}", "{date}: {name}"):
+        made = names(Style(layout=layout, name=template, portable=True), *photos)
+        assert len({path.decode().casefold() for path in made}) == len(photos)
+        for part in (part for path in made for part in path.decode().split("/")):
+            assert not REFUSED & set(part)
+            assert part[-1] not in ". "
+            assert part.partition(".")[0].rstrip().upper() not in DEVICES
+            assert len(part.encode()) <= 255
 
 
 def test_links_made_in_a_container_are_right_outside() -> None:
@@ -91,7 +144,8 @@ def test_links_made_in_a_container_are_right_outside() -> None:
         ("auto", "smb", b"/srv", WORKS, Way.SYMLINK, Way.EITHER),
         ("auto", "smb", b"/srv", FAT, Way.EITHER, Way.EITHER),
         ("auto", "smb", b"/srv/photos", WORKS, Way.EITHER, Way.EITHER),
-        *((way, "any", None, FAT, Way(way), Way(way)) for way in ("symlink", "reflink", "copy")),
+        *((way, "any", None, FAT, Way(way), Way(way)) for way in ("reflink", "copy")),
+        ("symlink", "any", None, WORKS, Way.SYMLINK, Way.SYMLINK),
         ("hardlink", "smb", b"/srv", WORKS, Way.HARDLINK, Way.HARDLINK),
     ],
 )
@@ -103,6 +157,20 @@ def test_what_is_wished_and_what_is_possible_decide(
     assert style.way_of(b"/srv/photos/1.jpg") is inside
     assert style.way_of(b"/mnt/card/1.jpg") is elsewhere
     assert means.reason
+
+
+def test_names_are_changed_only_where_somebody_would_not_take_them() -> None:
+    for link in ("auto", "copy"):
+        assert not decided(link, "any", None, OUTPUT, WORKS).portable
+        for audience, trial in (("smb", WORKS), ("any", FAT)):
+            means = decided(link, audience, None, OUTPUT, trial)
+            assert means.portable
+            assert "Windows" in means.reason
+
+
+def test_symbolic_links_that_are_named_and_cannot_be_are_a_clear_error() -> None:
+    with pytest.raises(OutputError, match=r"takes none \(Operation not permitted\).*\n.*auto"):
+        decided("symlink", "any", None, OUTPUT, FAT)
 
 
 def test_hard_links_are_never_chosen_by_themselves() -> None:

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facewatchd.config import COPIES
 from facewatchd.model import FileStat
 from facewatchd.scan import (
     NOT_A_FILE,
+    OUTPUT_MARK,
     Ignore,
     Rule,
     Seen,
@@ -74,7 +76,7 @@ def test_temporary_names_thumbnails_and_trash_are_left_out(tmp_path: Path, name:
     assert found(tmp_path, ignoring(tmp_path)) == set()
 
 
-@pytest.mark.parametrize("stop", [".nomedia", ".facewatchignore"])
+@pytest.mark.parametrize("stop", [".nomedia", ".facewatchignore", ".facewatchd/made.jsonl"])
 def test_a_stop_file_leaves_out_its_folder_and_all_below(tmp_path: Path, stop: str) -> None:
     for name in ("a.jpg", f"private/{stop}", "private/b.jpg", "private/deep/c.jpg"):
         write(tmp_path / name)
@@ -92,6 +94,10 @@ def test_the_output_inside_a_root_is_left_out(tmp_path: Path) -> None:
     write(tmp_path / "people/person_0001/a.jpg")
     write(tmp_path / "b.jpg")
     assert found(tmp_path, ignoring(tmp_path, folders=(tmp_path / "people",))) == {"b.jpg"}
+
+
+def test_what_marks_an_output_is_the_folder_that_every_output_holds() -> None:
+    assert os.fsdecode(OUTPUT_MARK) == COPIES
 
 
 def test_links_and_pipes_are_not_followed(tmp_path: Path) -> None:

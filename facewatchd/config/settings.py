@@ -6,7 +6,7 @@ import grp
 import os
 import stat
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -27,6 +27,9 @@ from facewatchd.config.sections import (
 )
 from facewatchd.config.values import AbsolutePath, Similarity
 from facewatchd.model import Setup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DEFAULT_DETECTOR = "mtcnn"  # of a new store; one that exists keeps what it has
 DEFAULT_ENCODER = "dlib"
@@ -145,9 +148,13 @@ class Settings(Section):
                     raise ValueError(
                         f"root {path} lies in {name} {folder}: choose another folder for {name}"
                     )
-            copies = self.backups.folder
-            if copies is not None and copies.is_relative_to(path):
-                raise ValueError(
-                    f"backups.folder {copies} lies in root {path}: choose another folder"
-                )
+            for name, kept in self._written_besides():
+                if kept.is_relative_to(path) and not kept.is_relative_to(self.output.path):
+                    raise ValueError(f"{name} {kept} lies in root {path}: choose another folder")
         return self
+
+    def _written_besides(self) -> Iterator[tuple[str, Path]]:
+        if self.backups.folder is not None:
+            yield "backups.folder", self.backups.folder
+        for place in self.decisions.copies or ():
+            yield "decisions.copies", place

@@ -189,6 +189,18 @@ class TestFolders:
     def test_a_root_inside_the_state_folder_is_refused(self) -> None:
         assert "root /photos lies in state" in complaint(state="/photos")
 
+    @pytest.mark.parametrize(
+        ("section", "value"),
+        [("backups", {"folder": "/photos/old"}), ("decisions", {"copies": ["/x", "/photos"]})],
+    )
+    def test_copies_inside_a_root_are_refused(self, section: str, value: dict[str, Any]) -> None:
+        (name,) = value
+        assert f"{section}.{name} /photos" in complaint(**{section: value})
+
+    def test_copies_inside_an_output_are_allowed_wherever_that_is(self) -> None:
+        loaded = settings(output="/photos/people", decisions={"copies": ["/photos/people/.said"]})
+        assert loaded.journal_places[1] == Path("/photos/people/.said")
+
     def test_an_output_inside_a_root_is_allowed(self) -> None:
         assert settings(output="/photos/people").output.path == Path("/photos/people")
 

@@ -13,8 +13,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from facewatchd.model import Way
-from facewatchd.organise.copying import clone
 from facewatchd.organise.names import temporary
+from facewatchd.organise.photos import clone
 from facewatchd.organise.refusals import output_errors
 from facewatchd.scan import is_within
 

@@ -32,6 +32,7 @@ from facewatchd.config import load
 from facewatchd.decisions import Decision, Kind, Spoken
 from facewatchd.journal import Journal
 from facewatchd.pipeline.clock import SystemClock
+from facewatchd.pipeline.copying import Copying, Storage
 from facewatchd.pipeline.deciding import Deciding
 from facewatchd.pipeline.placing import Placing
 from facewatchd.pipeline.publishing import Publishing
@@ -66,7 +67,8 @@ class Library:
         scale = encoder("dlib").scale
         self.store = Store(settings.database)
         rules, clock = Rules(self.store), SystemClock()
-        publishing = Publishing(settings, self.store, rules, clock, scale)
+        copying = Copying(Storage([bytes(folder / "photos")], set, lambda _: None))
+        publishing = Publishing(settings, self.store, rules, clock, scale, copying)
         self._started = time.perf_counter()
         placing = Placing(self.store, rules, scale, 0.3)
         self.journal = Journal(settings.journal_places, self.store.fact("library"))

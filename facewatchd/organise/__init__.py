@@ -2,13 +2,14 @@
 
 The way to use them::
 
-    conflicts = reconcile(output, manifest)           # at start, and once in a while
+    conflicts = reconcile(output, manifest, photos)   # at start, and once in a while
     operations = plan(folders, output, manifest.entries())
-    conflicts += apply(operations, output, manifest)
+    conflicts += apply(operations, output, manifest, photos)
 """
 
 from facewatchd.organise.apply import apply
 from facewatchd.organise.manifest import Conflict, Manifest
+from facewatchd.organise.photos import Direct, Photos
 from facewatchd.organise.plan import (
     COVER,
     Cover,
@@ -25,9 +26,11 @@ __all__ = [
     "COVER",
     "Conflict",
     "Cover",
+    "Direct",
     "Manifest",
     "Operation",
     "Photo",
+    "Photos",
     "PutCopy",
     "Record",
     "WantedFolder",

@@ -16,10 +16,10 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from facewatchd.model import Copy, Folder, Link
-from facewatchd.organise.copying import PhotoAwayError
 from facewatchd.organise.manifest import Conflict
 from facewatchd.organise.manner import PLAIN, Manner
 from facewatchd.organise.names import temporary
+from facewatchd.organise.photos import PhotoAwayError
 from facewatchd.organise.plan import (
     MakeFolder,
     PutCopy,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from facewatchd.model import Entry
     from facewatchd.organise.manifest import Manifest
+    from facewatchd.organise.photos import Photos
     from facewatchd.organise.plan import Operation
     from facewatchd.organise.tree import Tree
 
@@ -45,14 +46,20 @@ _NAME_REFUSED = {errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG}
 
 
 def apply(
-    operations: Iterable[Operation], output: bytes, manifest: Manifest, manner: Manner = PLAIN
+    operations: Iterable[Operation],
+    output: bytes,
+    manifest: Manifest,
+    photos: Photos,
+    manner: Manner = PLAIN,
 ) -> list[Conflict]:
     """Do ``operations`` in the folder ``output`` (absolute, resolved), which is made if missing.
+
+    ``photos`` opens those that are copied.
 
     Returns what was in the way.  Raises OutputError when the disk refuses; what was done until
     then is in the manifest, and a new plan continues there.
     """
-    with output_errors(output), open_output(output, manner) as tree:
+    with output_errors(output), open_output(output, photos, manner) as tree:
         hand = _Hand(tree, manifest)
         for chunk in _chunks(operations):
             for operation in chunk:

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from facewatchd.errors import OutputError
 from facewatchd.model import Way
-from facewatchd.organise.copying import clone
 from facewatchd.organise.names import temporary
+from facewatchd.organise.photos import clone
 from facewatchd.organise.refusals import output_errors, shown
 from facewatchd.scan import is_within
 

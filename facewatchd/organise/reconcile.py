@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
     from facewatchd.model import Entry
     from facewatchd.organise.manifest import Manifest
+    from facewatchd.organise.photos import Photos
     from facewatchd.organise.tree import Tree
 
 
 def reconcile(
     output: bytes,
     manifest: Manifest,
+    photos: Photos,
     manner: Manner = PLAIN,
     breathe: Callable[[], None] = lambda: None,
 ) -> list[Conflict]:
@@ -33,7 +35,7 @@ def reconcile(
     """
     entries = manifest.entries()
     conflicts = []
-    with output_errors(output), open_output(output, manner) as tree:
+    with output_errors(output), open_output(output, photos, manner) as tree:
         tree.set_right(b"", Folder())
         for path, entry in sorted(entries.items()):
             breathe()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from facewatchd.organise.manifest import Manifest
+    from facewatchd.organise.photos import Photos
 
 NAME = "made.jsonl"
 
@@ -68,7 +69,7 @@ class Record:
             self.write_anew()
         self._new.clear()
 
-    def take_in(self, output: bytes) -> int:
+    def take_in(self, output: bytes, photos: Photos) -> int:
         """Enter in the manifest what it lacks of the record and OUTPUT has; return how much.
 
         Where both tell of a path, the one that the disk agrees with is right.  Raises OutputError.
@@ -80,7 +81,7 @@ class Record:
             return 0
         told, made = _read(raw), self._manifest.entries()
         taken = 0
-        with output_errors(output), open_output(output) as tree:
+        with output_errors(output), open_output(output, photos) as tree:
             for path, entry in sorted(told.items()):
                 if made.get(path) != entry and tree.state(path, entry) is State.OURS:
                     self._manifest.record(path, entry)

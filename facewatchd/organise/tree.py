@@ -14,13 +14,16 @@ import stat
 from contextlib import suppress
 from dataclasses import replace
 from enum import Enum
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from facewatchd.model import Copy, Entry, File, Folder, Link, Way
-from facewatchd.organise.copying import fill, is_hardlink, is_ours, open_source, stamp_of
+from facewatchd.organise.copies import is_hardlink, is_ours, stamp_of
 from facewatchd.organise.manner import PLAIN, Manner, RightsError
 from facewatchd.organise.names import is_temporary
 from facewatchd.organise.refusals import shown
+
+if TYPE_CHECKING:
+    from facewatchd.organise.photos import Photos
 
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -39,8 +42,9 @@ class State(Enum):
 class Tree:
     """An open output folder.  Paths are relative to it; its methods raise OSError."""
 
-    def __init__(self, output: bytes, manner: Manner = PLAIN) -> None:
-        """Open ``output``, an absolute path without links."""
+    def __init__(self, output: bytes, photos: Photos, manner: Manner = PLAIN) -> None:
+        """Open ``output``, an absolute path without links; ``photos`` opens those of copies."""
+        self._photos = photos
         self._manner = manner
         self._root = os.open(output, _OPEN_FOLDER)
         self._path, self._folder = b"", os.dup(self._root)  # the folder that was entered last
@@ -60,7 +64,7 @@ class Tree:
         """
         try:
             folder, name = self._at(path)
-            ours = _is_temporary_file(folder, name) or _is(
+            ours = _is_temporary_file(folder, name) or self._is(
                 folder, name, entry, at_a_glance=at_a_glance
             )
         except FileNotFoundError:
@@ -117,18 +121,18 @@ class Tree:
         and cannot be.
         """
         folder, name = self._at(path)
-        with open_source(copy) as source:
-            if copy.way is Way.HARDLINK:
-                os.link(copy.source, name, dst_dir_fd=folder, follow_symlinks=False)
-                return copy
-            file = os.open(name, _NEW_FILE, 0o666, dir_fd=folder)
-            try:
-                self._manner.set_right(folder, file)
-                digest = fill(
-                    source, copy, file, lambda size: self._manner.leave_room(folder, size)
-                )
-            finally:
-                os.close(file)
+        self._photos.check(copy)
+        if copy.way is Way.HARDLINK:
+            os.link(copy.source, name, dst_dir_fd=folder, follow_symlinks=False)
+            return copy
+        file = os.open(name, _NEW_FILE, 0o666, dir_fd=folder)
+        try:
+            self._manner.set_right(folder, file)
+            digest = self._photos.fill(
+                copy, file, lambda size: self._manner.leave_room(folder, size)
+            )
+        finally:
+            os.close(file)
         return replace(copy, digest=digest)
 
     def is_linked(self, path: bytes, copy: Copy) -> bool:
@@ -205,6 +209,20 @@ class Tree:
                     raise
         self._unsynced.clear()
 
+    def _is(self, folder: int, name: bytes, entry: Entry | None, *, at_a_glance: bool) -> bool:
+        mode = os.lstat(name, dir_fd=folder).st_mode
+        match entry:
+            case Link(target):
+                return stat.S_ISLNK(mode) and os.readlink(name, dir_fd=folder) == target
+            case Copy():
+                return is_ours(folder, name, entry, self._photos, at_a_glance=at_a_glance)
+            case File(_, digest):
+                return stat.S_ISREG(mode) and _digest(folder, name) == digest
+            case Folder():
+                return stat.S_ISDIR(mode)
+            case None:
+                return False
+
     def _at(self, path: bytes) -> tuple[int, bytes]:
         """Return the descriptor of the folder that ``path`` is in, and its name there."""
         place, name = os.path.split(path)
@@ -233,13 +251,13 @@ class Tree:
         return folder
 
 
-def open_output(output: bytes, manner: Manner = PLAIN) -> Tree:
+def open_output(output: bytes, photos: Photos, manner: Manner = PLAIN) -> Tree:
     """Open the output folder, making it (not its parents) if it is missing."""
     try:
-        return Tree(output, manner)
+        return Tree(output, photos, manner)
     except FileNotFoundError:
         os.mkdir(output)
-        tree = Tree(output, manner)
+        tree = Tree(output, photos, manner)
         tree.set_right(b"", Folder())
         return tree
 
@@ -247,21 +265,6 @@ def open_output(output: bytes, manner: Manner = PLAIN) -> Tree:
 def _is_temporary_file(folder: int, name: bytes) -> bool:
     """Temporary names of the manifest are ours however much of them was written."""
     return is_temporary(name) and not stat.S_ISDIR(os.lstat(name, dir_fd=folder).st_mode)
-
-
-def _is(folder: int, name: bytes, entry: Entry | None, *, at_a_glance: bool) -> bool:
-    mode = os.lstat(name, dir_fd=folder).st_mode
-    match entry:
-        case Link(target):
-            return stat.S_ISLNK(mode) and os.readlink(name, dir_fd=folder) == target
-        case Copy():
-            return is_ours(folder, name, entry, at_a_glance=at_a_glance)
-        case File(_, digest):
-            return stat.S_ISREG(mode) and _digest(folder, name) == digest
-        case Folder():
-            return stat.S_ISDIR(mode)
-        case None:
-            return False
 
 
 def _digest(folder: int, name: bytes) -> bytes | None:

@@ -10,10 +10,9 @@ if TYPE_CHECKING:
     from facewatchd.pipeline.deciding import JournalLook
     from facewatchd.pipeline.parts import Parts
     from facewatchd.pipeline.pausing import Pause
-    from facewatchd.pipeline.publishing import CopyingLook
     from facewatchd.pipeline.replanning import PlanLook
     from facewatchd.pipeline.root import RootLook
-    from facewatchd.pipeline.styling import StyleLook
+    from facewatchd.pipeline.styling import CopyingLook, StyleLook
     from facewatchd.pipeline.tally import Tallied
 
 STATES = (

@@ -104,7 +104,7 @@ class Pipeline:
     @property
     def at_rest(self) -> bool:
         """Whether no work is under way, and no process of ours is left that did some."""
-        parts = (self.intake.roots, self._encoding)
+        parts = (self.intake.roots, self._encoding, self._publishing)
         busy = self.intake.busy or self.grouping.running or self.switching.measuring
         return all(p.at_rest for p in parts) and not busy
 
@@ -257,6 +257,7 @@ class Pipeline:
         self.intake.close()
         self.switching.close()
         self._encoding.close()
+        self._publishing.close()
         self.grouping.close()
         self._backups.close()
         self._store.close()

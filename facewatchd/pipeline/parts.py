@@ -11,6 +11,7 @@ from facewatchd.errors import FacewatchError
 from facewatchd.journal import Journal
 from facewatchd.pipeline.adding import Adding
 from facewatchd.pipeline.backups import Backups
+from facewatchd.pipeline.copying import Copying, Storage
 from facewatchd.pipeline.deciding import Deciding
 from facewatchd.pipeline.encoding import Encoding, Origin
 from facewatchd.pipeline.engine import (
@@ -107,7 +108,14 @@ def assembled(
     scale = scale_of(engine, settings, store)
     rules = Rules(store)
     space = Space(settings.state, settings.limits.free_mb, clock)
-    publishing = Publishing(settings, store, rules, clock, scale)
+    roots = [os.fsencode(root.path) for root in settings.roots]
+    # intake needs publishing, and is made after it
+    storage = Storage(
+        roots,
+        offline=lambda: intake.roots.offline(),  # noqa: PLW0108 - see above
+        on_stuck=lambda root: intake.roots.stuck(root),  # noqa: PLW0108 - see above
+    )
+    publishing = Publishing(settings, store, rules, clock, scale, Copying(storage))
     intake = Intake(settings, store, publishing, clock, wake)
     placing = Placing(store, rules, scale, settings.engine.min_quality)
     deciding = Deciding(
@@ -129,7 +137,7 @@ def assembled(
         placing=placing,
         adding=adding,
         origin=Origin(
-            roots=[os.fsencode(root.path) for root in settings.roots],
+            roots=roots,
             look_again=intake.look_again,
             on_stuck=intake.roots.stuck,
         ),

@@ -6,21 +6,17 @@ import logging
 import os
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from facewatchd import logs
 from facewatchd.config import COPIES
 from facewatchd.errors import OutputError
-from facewatchd.organise import (
-    PutCopy,
-    Record,
-    apply,
-    plan,
-    reconcile,
-)
+from facewatchd.organise import Record, apply, plan, reconcile
 from facewatchd.organise.portions import portions
 from facewatchd.pipeline.covers import Covers
 from facewatchd.pipeline.entitled import DOUBTFUL, Entitled, doubtful
+from facewatchd.pipeline.obstacles import Obstacles
 from facewatchd.pipeline.styling import Styling
 
 if TYPE_CHECKING:
@@ -28,27 +24,20 @@ if TYPE_CHECKING:
 
     from facewatchd.config import Settings
     from facewatchd.model import CropFace, Entry
-    from facewatchd.organise import Conflict, Operation
+    from facewatchd.organise import Operation
     from facewatchd.pipeline.clock import Clock
+    from facewatchd.pipeline.copying import Copying
     from facewatchd.pipeline.rules import Rules
-    from facewatchd.pipeline.styling import StyleLook
+    from facewatchd.pipeline.styling import CopyingLook, StyleLook
     from facewatchd.plugins import Scale
     from facewatchd.store import Store
 
 _GATHER = 0.5  # seconds in which changes are gathered into one plan
 _LEISURE = 10.0  # a plan that took long is not followed by the next one before so many times that
 _AGAIN_AFTER_ERROR = 30.0
-_AGAIN_FOR_PHOTOS = 600.0  # for those that could not be copied: their disk may be away
 _HELD = "output_held"  # a fact of a store that is made anew
 
 log = logging.getLogger(__name__)
-
-
-class CopyingLook(NamedTuple):
-    """How many photos are still to be copied by the plan under way, and how many bytes."""
-
-    files: int
-    bytes: int
 
 
 @dataclass(slots=True)
@@ -66,7 +55,13 @@ class Publishing:
     """Plans and applies the difference for the people that changed."""
 
     def __init__(
-        self, settings: Settings, store: Store, rules: Rules, clock: Clock, scale: Scale
+        self,
+        settings: Settings,
+        store: Store,
+        rules: Rules,
+        clock: Clock,
+        scale: Scale,
+        photos: Copying,
     ) -> None:
         self._output = os.fsencode(settings.output.path)
         self._store = store
@@ -75,13 +70,12 @@ class Publishing:
         self._covers = Covers(store, rules)
         self._entitled = Entitled(store, self._covers, clock, scale, settings.people.min_photos)
         self._clock = clock
+        self._photos = photos
+        self._obstacles = Obstacles(clock)
         self._touched: set[str] = set()
         self._all = True
         self._published: dict[str, bytes] = {}  # everyone's folder when the tree was last made
         self._due = clock.monotonic()
-        self._conflicts: dict[bytes, str] = {}
-        self._waiting: dict[bytes, str] = {}  # photos that could not be copied, and why
-        self._waited_for = 0.0
         self._work: _Work | None = None
         self.error: OutputError | None = None
         self.held = False  # whether the tree stays as another store left it
@@ -89,12 +83,12 @@ class Publishing:
     @property
     def conflicts(self) -> dict[bytes, str]:
         """What stands in the way in OUTPUT and is not ours: path -> what was found."""
-        return self._conflicts
+        return self._obstacles.conflicts
 
     @property
     def waiting(self) -> dict[bytes, str]:
         """The photos that could not be copied yet: path in OUTPUT -> why."""
-        return self._waiting
+        return self._obstacles.waiting
 
     @property
     def style(self) -> StyleLook | None:
@@ -104,14 +98,17 @@ class Publishing:
     @property
     def copying(self) -> CopyingLook | None:
         """What is still to be copied, None if that is nothing."""
-        left = [o for portion in self._work.portions for o in portion] if self._work else []
-        files = [o for o in left if isinstance(o, PutCopy)]
-        return CopyingLook(len(files), self._styling.bytes_of(files)) if files else None
+        return self._styling.copying(chain.from_iterable(self._work.portions if self._work else ()))
 
     @property
     def idle(self) -> bool:
         """Whether the tree shows what the store holds, but for covers that wait for a worker."""
         return not (self._all or self._touched or self._work or self._covers.in_work)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether no process is left that copies, or could."""
+        return self._photos.at_rest
 
     def start(self, breathe: Callable[[], None] = lambda: None) -> None:
         """Find out what of the tree is still as it was made; raises OutputError.
@@ -120,14 +117,15 @@ class Publishing:
         """
         self._tell_of_former_output()
         self._take_in()
-        self._note(reconcile(self._output, self._record, self._styling.manner, breathe))
+        manner = self._styling.manner
+        self._obstacles.note(reconcile(self._output, self._record, self._photos, manner, breathe))
 
     def _take_in(self) -> None:
         """Know again what was made there by a store that was lost, or after a backup of it.
 
         As long as a store without a photo learns what that one knew, the tree stays as it is.
         """
-        taken = self._record.take_in(self._output)
+        taken = self._record.take_in(self._output, self._photos)
         if taken:
             log.info("The record in the output knows of %d things that the store did not.", taken)
             if not self._store.faces.count():
@@ -169,12 +167,14 @@ class Publishing:
         self._due = max(self._due, self._clock.monotonic())
 
     def next_due(self) -> float | None:
-        """Return when the next plan is due."""
-        if self.held:
-            return None
+        """Return when the next plan is due, or the end of a process that has nothing to do."""
+        times = [self._photos.next_due(), None if self.held else self._next_plan()]
+        return min((due for due in times if due is not None), default=None)
+
+    def _next_plan(self) -> float | None:
         if self._all or self._touched or self._work:
             return self._due
-        return self._waited_for if self._waiting else None
+        return self._obstacles.next_due()
 
     def wanted_cover(self, outside: Collection[bytes] = ()) -> CropFace | None:
         """Take out a cover for a worker to make whose photo lies below none of ``outside``."""
@@ -191,10 +191,17 @@ class Publishing:
 
     def step(self) -> None:
         """Make the tree what it should be, when that is due."""
-        started = self._clock.monotonic()
-        if self._waiting and started >= self._waited_for:
-            self._waited_for = started + _AGAIN_FOR_PHOTOS
+        self._make()
+        self._photos.rest(self._clock.monotonic())
+
+    def close(self) -> None:
+        """End the process that copies."""
+        self._photos.close()
+
+    def _make(self) -> None:
+        if self._obstacles.are_due():
             self.touch_all()
+        started = self._clock.monotonic()
         if self.held or not (self._all or self._touched or self._work) or started < self._due:
             return
         before, self.error = self.error, None
@@ -217,11 +224,13 @@ class Publishing:
         if self._work is None:
             self._work = self._planned()
             if len(self._work.portions) > 1:
-                copies = [o for p in self._work.portions for o in p if isinstance(o, PutCopy)]
-                self._styling.tell(len(copies), self._styling.bytes_of(copies))
+                self._styling.tell(self.copying)
                 return
         work = self._work
-        self._note(apply(work.portions[0], self._output, self._record, self._styling.manner))
+        manner = self._styling.manner
+        self._obstacles.note(
+            apply(work.portions[0], self._output, self._record, self._photos, manner)
+        )
         work.portions.popleft()
         if not work.portions:
             self._published = work.folders
@@ -236,6 +245,7 @@ class Publishing:
             self._work = None
 
     def _planned(self) -> _Work:
+        self._photos.begin()
         style = self._styling.style()
         with self._store.transaction():
             self._entitled.give_numbers()
@@ -244,7 +254,7 @@ class Publishing:
         people = folders.keys() if self._all else (self._touched | left.keys()) & folders.keys()
         wanted = self._entitled.folders(people, folders)
         if self._all:
-            self._conflicts, self._waiting = {}, {}
+            self._obstacles.forget()
             manifest = self._store.links.entries()
         else:
             manifest = self._manifest({folders[person] for person in people}.union(left.values()))
@@ -287,27 +297,3 @@ class Publishing:
         above = self._store.links.at(DOUBTFUL)
         made = self._store.links.within(path for name in names for path in (name, doubtful(name)))
         return made if above is None else made | {DOUBTFUL: above}
-
-    def _note(self, conflicts: list[Conflict]) -> None:
-        for conflict in conflicts:
-            if conflict.waits:
-                self._await(conflict)
-                continue
-            if self._conflicts.get(conflict.path) != conflict.found:
-                log.warning(
-                    "%s in the output is not ours: %s",
-                    logs.entry(conflict.path),
-                    logs.error(conflict.found),
-                )
-            self._conflicts[conflict.path] = conflict.found
-
-    def _await(self, photo: Conflict) -> None:
-        if not self._waiting:
-            self._waited_for = self._clock.monotonic() + _AGAIN_FOR_PHOTOS
-        if photo.path not in self._waiting:
-            log.warning(
-                "%s in the output waits for its photo: %s",
-                logs.entry(photo.path),
-                logs.error(photo.found),
-            )
-        self._waiting[photo.path] = photo.found

@@ -9,6 +9,7 @@ import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
 from facewatchd.model import Way
+from facewatchd.organise import PutCopy
 from facewatchd.organise.manner import Manner
 from facewatchd.organise.means import Means, decided, try_out
 from facewatchd.organise.portions import copied
@@ -35,6 +36,13 @@ class StyleLook(NamedTuple):
 
     way: str
     reason: str
+
+
+class CopyingLook(NamedTuple):
+    """How many photos are still to be copied by the plan under way, and how many bytes."""
+
+    files: int
+    bytes: int
 
 
 class Styling:
@@ -75,18 +83,21 @@ class Styling:
         if not (isinstance(cause, OSError) and cause.errno in {errno.ENOSPC, errno.EDQUOT}):
             self._means = None
 
-    def bytes_of(self, operations: Iterable[Operation]) -> int:
-        """Return how many bytes of photos ``operations`` may have to copy."""
+    def copying(self, operations: Iterable[Operation]) -> CopyingLook | None:
+        """Return what ``operations`` may have to copy, None if they make no files of photos."""
         reflinks = self._means is not None and self._means.reflinks
-        return sum(copied(operation, reflinks=reflinks) for operation in operations)
+        files = [operation for operation in operations if isinstance(operation, PutCopy)]
+        size = sum(copied(each, reflinks=reflinks) for each in files)
+        return CopyingLook(len(files), size) if files else None
 
-    def tell(self, files: int, size: int) -> None:
+    def tell(self, copying: CopyingLook | None) -> None:
         """Say before it begins what is going to be copied, and whether it fits."""
-        if not size:
+        if copying is None or not copying.bytes:
             return
-        log.info("Copying %s photos, up to %s, into the output.", f"{files:,}", gigabytes(size))
+        files, size = f"{copying.files:,}", gigabytes(copying.bytes)
+        log.info("Copying %s photos, up to %s, into the output.", files, size)
         room = max(0, shutil.disk_usage(self._settings.path).free - self.manner.reserve)
-        if size > room:
+        if copying.bytes > room:
             log.warning(
                 "Only %s fit into the output (limits.free_mb stays free); the rest waits for room.",
                 gigabytes(room),

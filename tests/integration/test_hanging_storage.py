@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import time
 from contextlib import closing
 from multiprocessing.connection import wait
@@ -18,6 +17,7 @@ from facewatchd.journal import Journal
 from facewatchd.model import FileStat, FileState, Setup, WorkerSettings
 from facewatchd.pipeline.adding import Adding
 from facewatchd.pipeline.clock import SystemClock
+from facewatchd.pipeline.copying import Copying, Storage
 from facewatchd.pipeline.deciding import Deciding
 from facewatchd.pipeline.encoding import Encoding, Origin
 from facewatchd.pipeline.placing import Placing
@@ -25,8 +25,9 @@ from facewatchd.pipeline.publishing import Publishing
 from facewatchd.pipeline.rules import Rules
 from facewatchd.pool import Pool
 from facewatchd.store import Store
+from tests.support.hanging import Share
 from tests.support.library import ENGINE, SCALE
-from tests.support.mounts import Mounts, needs_root
+from tests.support.mounts import needs_root
 from tests.support.soak import WHOLE
 
 if TYPE_CHECKING:
@@ -36,31 +37,6 @@ if TYPE_CHECKING:
 SETTINGS = WorkerSettings("hog", "dlib", Setup(), megapixels=250, file_mb=500, memory_mb=2048)
 SECONDS = 15.0  # that a photo may take, the start of its worker included
 CLOSES_WITHIN = 2.0
-
-
-class Share:
-    """A root on FUSE below which whoever reads hangs so that nothing kills him.
-
-    A question that its program has not taken up yet is dropped when the asker is killed.  So there
-    are two file systems, one on the other: the outer program takes every question up and hangs
-    itself, because the inner one is stopped.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.behind, between, self.root = folder / "behind", folder / "between", folder / "share"
-        self._mounts = Mounts(folder)
-        self._program = self._mounts.fuse(self.behind, between)
-        self._mounts.fuse(between, self.root)
-
-    def hang(self) -> None:
-        self._program.send_signal(signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        self._program.send_signal(signal.SIGCONT)
-
-    def close(self) -> None:
-        self.go_on()
-        self._mounts.close()
 
 
 @pytest.fixture
@@ -90,7 +66,8 @@ class Bench:
         self.clock = SystemClock()
         self.hanging: list[bytes] = []
         rules = Rules(self.store)
-        publishing = Publishing(settings, self.store, rules, self.clock, SCALE)
+        copying = Copying(Storage(roots, set, self.hanging.append))
+        publishing = Publishing(settings, self.store, rules, self.clock, SCALE, copying)
         placing = Placing(self.store, rules, SCALE, 0.0)
         journal = Journal([folder / "state"], self.store.fact("library"))
         deciding = Deciding(self.store, journal, rules, placing, publishing, self.clock)

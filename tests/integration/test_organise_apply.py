@@ -22,10 +22,12 @@ from facewatchd.model import Entry, Folder, Way
 from facewatchd.organise import (
     Conflict,
     Cover,
+    Direct,
     Photo,
     WantedFolder,
     apply,
-    copying,
+    copies,
+    photos,
     plan,
     reconcile,
     tree,
@@ -92,10 +94,10 @@ class World:
         return plan(wanted, self.output, self.manifest.entries(), style)
 
     def organise(self, wanted: Sequence[WantedFolder], style: Style = LINKS) -> list[Conflict]:
-        return apply(self.plan(wanted, style), self.output, self.manifest)
+        return apply(self.plan(wanted, style), self.output, self.manifest, Direct())
 
     def reconcile(self) -> list[Conflict]:
-        return reconcile(self.output, self.manifest)
+        return reconcile(self.output, self.manifest, Direct())
 
     def at(self, path: bytes) -> bytes:
         return os.path.join(self.output, path)
@@ -233,8 +235,9 @@ def organise_until_killed(
     with closing(SavedManifest(state)) as manifest, pytest.MonkeyPatch.context() as patch:
         patch.setattr(tree, "os", KilledAt(os, left, _DISK_CALLS))
         deadly: Any = KilledAt(manifest, left, _MANIFEST_CALLS)
-        patch.setattr(copying, "os", KilledAt(os, left, _DISK_CALLS))
-        apply(plan(wanted, output, manifest.entries(), style), output, deadly)
+        for module in (copies, photos):
+            patch.setattr(module, "os", KilledAt(os, left, _DISK_CALLS))
+        apply(plan(wanted, output, manifest.entries(), style), output, deadly, Direct())
 
 
 @pytest.mark.parametrize(
@@ -507,7 +510,7 @@ def test_a_path_that_leads_out_of_the_output_is_refused(world: World) -> None:
 
 def test_an_output_whose_parent_is_missing_is_a_clear_error(world: World) -> None:
     with pytest.raises(OutputError, match=r"no/where.*No such file") as caught:
-        reconcile(world.at(b"no/where"), world.manifest)
+        reconcile(world.at(b"no/where"), world.manifest, Direct())
     assert "mount its disk" in caught.value.remedy
 
 

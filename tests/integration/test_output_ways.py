@@ -9,6 +9,7 @@ import subprocess
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from facewatchd.model import Copy, Link
@@ -325,6 +326,29 @@ def test_a_photo_that_is_away_is_copied_when_it_is_back(homes: list[Home], tmp_p
     home.publish()
     home.shows(Copy)
     assert home.library.publishing.waiting == {}
+
+
+def test_photos_of_a_root_that_is_offline_wait_until_it_is_back(
+    homes: list[Home], tmp_path: Path
+) -> None:
+    home = Home(tmp_path, link="copy")
+    homes.append(home)
+    home.library.offline = {bytes(home.library.photos)}
+    home.publish()
+    assert set(home.library.publishing.waiting.values()) == {"its root is offline"}
+    assert list(home.person.iterdir()) == []
+    assert home.library.copying.next_due() is None, "a process was started for nothing"
+    home.library.offline = set()
+    home.library.clock.now += 600
+    home.publish()
+    home.shows(Copy)
+    due = home.library.publishing.next_due()
+    assert due is not None
+    home.library.clock.now = due
+    home.library.publishing.step()
+    assert home.library.publishing.next_due() is None
+    psutil.wait_procs(psutil.Process().children(), 10)
+    assert home.library.publishing.at_rest
 
 
 def test_after_the_store_is_lost_copies_are_known_again(home: Home) -> None:

@@ -26,6 +26,7 @@ from facewatchd.model import (
     Told,
 )
 from facewatchd.pipeline.adding import Adding
+from facewatchd.pipeline.copying import Copying, Storage
 from facewatchd.pipeline.deciding import Deciding
 from facewatchd.pipeline.encoding import Encoding, Origin
 from facewatchd.pipeline.inheriting import Inheriting
@@ -104,7 +105,8 @@ class Bench:
         self.again: list[bytes] = []
         self.hanging: list[bytes] = []
         rules = Rules(store)
-        self.publishing = Publishing(settings, store, rules, self.clock, SCALE)
+        copying = Copying(Storage([ROOT, OTHER_ROOT], set, self.hanging.append))
+        self.publishing = Publishing(settings, store, rules, self.clock, SCALE, copying)
         self.placing = Placing(store, rules, SCALE, 0.3)
         self.deciding = Deciding(
             store,

@@ -7,6 +7,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 from facewatchd.config import load
+from facewatchd.pipeline.copying import Copying, Storage
 from facewatchd.pipeline.intake import Intake
 from facewatchd.pipeline.publishing import Publishing
 from facewatchd.pipeline.rules import Rules
@@ -39,7 +40,9 @@ class House:
         self.store = Store(folder / "store.db", ENGINE)
         self.clock = InventedClock()
         self._news, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        publishing = Publishing(settings, self.store, Rules(self.store), self.clock, SCALE)
+        rules = Rules(self.store)
+        copying = Copying(Storage([bytes(self.path)], set, lambda _: None))
+        publishing = Publishing(settings, self.store, rules, self.clock, SCALE, copying)
         self.intake = Intake(settings, self.store, publishing, self.clock, self._ring)
 
     def _ring(self) -> None:

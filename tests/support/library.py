@@ -22,6 +22,7 @@ from facewatchd.model import (
 )
 from facewatchd.pipeline.adding import Adding
 from facewatchd.pipeline.backups import Backups
+from facewatchd.pipeline.copying import Copying, Storage
 from facewatchd.pipeline.deciding import Deciding
 from facewatchd.pipeline.encoding import Encoding, Origin
 from facewatchd.pipeline.forgetting import Forgetting
@@ -90,7 +91,13 @@ class Library:
         self.store = Store(folder / "store.db", ENGINE)
         self.clock = InventedClock()
         rules = Rules(self.store)
-        self.publishing = Publishing(self.settings, self.store, rules, self.clock, SCALE)
+        self.offline: set[bytes] = set()  # the roots that are, as a test says
+        self.hanging: list[bytes] = []  # and those of which the copier says that they hang
+        roots = [bytes(folder / "photos")]
+        self.copying = Copying(Storage(roots, lambda: self.offline, self.hanging.append), PATIENCE)
+        self.publishing = Publishing(
+            self.settings, self.store, rules, self.clock, SCALE, self.copying
+        )
         self.placing = Placing(self.store, rules, SCALE, self.settings.engine.min_quality)
         self.deciding = Deciding(
             self.store,
@@ -112,7 +119,7 @@ class Library:
             engine=ENGINE,
             placing=self.placing,
             adding=self.adding,
-            origin=Origin([bytes(folder / "photos")], lambda _: None, lambda _: None),
+            origin=Origin(roots, lambda _: None, lambda _: None),
         )
         self.replanning = Replanning(
             self.store,
@@ -149,6 +156,7 @@ class Library:
 
     def close(self) -> None:
         self.grouping.close()
+        self.publishing.close()
         self.store.close()
 
     def add(

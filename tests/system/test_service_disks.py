@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 DISK = Path("/mnt/disk")
 FEW = Path("/srv/few")  # a root with few photos
 PLUGINS = Path("/srv/plugins")
-WRITING = Path(__file__).resolve().parents[1] / "plugins" / "writing"
+OURS = Path(__file__).resolve().parents[1] / "plugins"
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_disk_that_comes_late_is_for_reading_only(
     machine: Machine, few: Path, mounted: Callable[..., None], shown: Shown
 ) -> None:
     """A detector that was taken over tries it, in the service; modes would let it."""
-    shutil.copytree(WRITING, machine.path(PLUGINS))
+    shutil.copytree(OURS / "writing", machine.path(PLUGINS))
     machine.configure(
         roots=[{"path": str(few)}, {"path": str(DISK.parent)}], engine={"detector": "writing"}
     )
@@ -116,6 +116,50 @@ def test_a_disk_that_comes_late_is_for_reading_only(
     shown(
         "a disk is mounted below a root after the start, its folders of mode 0777; a detector that"
         " was taken over writes there, and into output, state and socket folder",
+        "Permission denied",
+        "refused in all 5 folders",
+    )
+
+
+@WHOLE[0]
+@WHOLE[1]
+def test_who_copies_from_a_disk_that_comes_late_can_write_nowhere(
+    machine: Machine, few: Path, mounted: Callable[..., None], shown: Shown
+) -> None:
+    """The process that copies was taken over; modes would let it."""
+    plugins = PLUGINS.with_name("seized")
+    shutil.copytree(OURS / "seized", machine.path(plugins))
+    machine.configure(
+        roots=[{"path": str(few)}, {"path": str(DISK.parent)}],
+        output={"path": str(OUTPUT), "link": "copy"},
+    )
+    machine.forget_everything()
+    places = [DISK, DISK / "album", OUTPUT, STATE, Path("/run/facewatchd")]
+    machine.adapt(
+        f"Environment=PYTHONPATH={plugins}",
+        f"Environment=OPENS_BELOW={DISK}",
+        f"Environment=WRITES_TO={':'.join(map(str, places))}",
+    )
+    machine.open_folders()
+    pid = machine.start()
+    mounted(DISK, "mode=0777")
+    machine.run("install", "-d", "-m", "777", DISK / "album")
+    machine.run("cp", "-r", PHOTOS / "bbt" / "howard", DISK / "album")
+    machine.wait_until_read(10)
+    machine.run(CTL, "--socket", SOCKET, "recluster")
+    machine.wait_for(lambda: "tried:" in machine.log(), 60)
+    tried = json.loads(machine.log().split("tried:", 1)[1].splitlines()[0])
+    assert tried == dict.fromkeys(map(str, places), "Permission denied")
+    as_daemon = ("setpriv", "--reuid=facewatchd", "--clear-groups")
+    for place in places:  # else it would prove nothing
+        machine.run(*machine.inside(pid), *as_daemon, "touch", place / "new")
+        machine.run("rm", place / "new")
+    assert machine.status()["output"]["error"] is None
+    machine.stop()
+    machine.forget_everything()
+    shown(
+        "a disk is mounted below a root after the start, its folders of mode 0777; the process that"
+        " copies photos was taken over and writes there, and into output, state and socket folder",
         "Permission denied",
         "refused in all 5 folders",
     )

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 _TRIES_AGAIN = 10.0  # seconds; for so long a full disk is left alone
 
+_SILENT = (
+    "The watcher has ended, or the store cannot be read: the service manager is told nothing more,"
+    " so that it starts facewatchd anew (WatchdogSec=)."
+)
+
 log = logging.getLogger(__name__)
 
 
@@ -86,11 +91,13 @@ class Running:
 
         What is in memory may be ahead of it.  Requests are answered from the store meanwhile.
         """
-        log.error("%s It is tried again.", logs.error(error.title))
+        log.error("%s It is tried again. %s", logs.error(error.title), error.remedy)
+        self.pipeline.halt(error)
+        self.report.renew(time.monotonic())  # for whoever finds no daemon that answers
         patience = min(_TRIES_AGAIN, self._service.watchdog_seconds or _TRIES_AGAIN)
         while not self.wanted:
             self._service.watchdog()
-            self._service.status(error.title)
+            self._service.status(f"{error.title} See: facewatchctl status")
             self.pipeline.rest(time.monotonic() + patience)
             if not self.wanted and self.pipeline.takes_changes():
                 self._change_to(self.settings)
@@ -137,13 +144,16 @@ def loop(running: Running, service: Service) -> None:
     """Step the pipeline until somebody wants something of ``running``."""
     pipeline, report = running.pipeline, running.report
     watchdog_due = time.monotonic() if service.watchdog_seconds else None
-    rested = False
+    rested = silent = False
     while not running.wanted:
         pipeline.step()
         now = time.monotonic()
         if service.watchdog_seconds and watchdog_due is not None and now >= watchdog_due:
             if pipeline.alive:
                 service.watchdog()
+            elif not silent:
+                log.error("%s", _SILENT)
+                silent = True
             watchdog_due = now + service.watchdog_seconds
         report_due = report.next_due(now)
         if report_due is not None and now >= report_due:

@@ -138,6 +138,7 @@ STATUS = shape(
     questions=shape(faces=INT),
     journal=shape(decisions=INT, mended=list_of(TEXT), behind=list_of(TEXT)),
     backup=shape(last=maybe(NUMBER), path=maybe(TEXT), error=maybe(TEXT), running=TRUTH),
+    store=shape(path=TEXT, error=maybe(TEXT), since=maybe(NUMBER)),
     lost=maybe(TEXT),
     errors=list_of(FAILED),
 )

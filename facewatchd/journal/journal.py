@@ -180,8 +180,8 @@ class Journal:
             f"{self._state.file} cannot be written: {why(error)}.",
             "Start facewatchd again: it takes all that the store and the other places hold."
             if isinstance(error, ChangedError)
-            else "Free space on the disk of the state folder, or see why it fails, and start"
-            " facewatchd again: what was acknowledged is kept.",
+            else "Free space on the disk of the state folder, or see what the kernel says of it"
+            " (journalctl -k), and try again: what was acknowledged is kept.",
         )
 
 

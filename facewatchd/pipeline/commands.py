@@ -9,7 +9,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from facewatchd.errors import ApiError
+from facewatchd.errors import ApiError, FacewatchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 _ANSWERS_WITHIN = 20.0  # seconds; one large change of the output tree can take that long
 
 T = TypeVar("T")
-_Refuse: TypeAlias = "Callable[[ApiError], None]"
+_Refuse: TypeAlias = "Callable[[FacewatchError], None]"
 
 
 class Commands:
-    """Commands in the order in which they came; any thread may leave one until `close`."""
+    """Commands in the order in which they came; any thread may leave one until `refuse`."""
 
     def __init__(self) -> None:
         self._left: SimpleQueue[tuple[Callable[[], None], _Refuse]] = SimpleQueue()
         self._lock = threading.Lock()
-        self._closed = False
+        self._refusal: Callable[[], FacewatchError] | None = None
         self.awake, out = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._out = open(out, "wb", buffering=0)  # noqa: SIM115 -- `close` closes it
 
     def do(self, command: Callable[[], None]) -> None:
-        """Have ``command`` run; ApiError once the pipeline has closed."""
+        """Have ``command`` run; ApiError once the pipeline has closed, or why it is refused."""
         self._leave(command, lambda _: None)
 
     def ask(self, question: Callable[[], T]) -> T:
         """Have ``question`` answered; not from the pipeline's thread.
 
-        ApiError when the pipeline does not come to it, or closes.
+        ApiError when the pipeline does not come to it, or closes; or why it is refused.
         """
         answer: Future[T] = Future()
 
@@ -49,7 +49,7 @@ class Commands:
             except Exception as error:  # noqa: BLE001 - raised where the question was asked
                 answer.set_exception(error)
 
-        def refuse(error: ApiError) -> None:
+        def refuse(error: FacewatchError) -> None:
             if answer.set_running_or_notify_cancel():
                 answer.set_exception(error)
 
@@ -86,20 +86,24 @@ class Commands:
             command, _ = left
             command()
 
-    def close(self) -> None:
-        """Take no more, and let nobody wait for an answer."""
+    def refuse(self, why: Callable[[], FacewatchError]) -> None:
+        """Take no more, and let nobody wait for an answer: all are told ``why``."""
         with self._lock:
-            self._closed = True
+            self._refusal = why
         while (left := self._next()) is not None:
             _, refuse = left
-            refuse(closing())
+            refuse(why())
+
+    def close(self) -> None:
+        """Take no more, and nothing that would wake it."""
+        self.refuse(closing)
         os.close(self.awake)
         self._out.close()
 
     def _leave(self, command: Callable[[], None], refuse: _Refuse) -> None:
         with self._lock:
-            if self._closed:
-                raise closing()
+            if self._refusal is not None:
+                raise self._refusal()
             self._left.put((command, refuse))
         self.wake()
 

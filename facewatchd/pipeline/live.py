@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from facewatchd.pipeline.backups import BackupLook
@@ -19,6 +19,13 @@ STATES = (
     *("starting", "scanning", "encoding", "paused", "clustering", "organising", "idle"),
     "stopping",
 )
+
+
+class Unwritten(NamedTuple):
+    """Why the store takes no changes, and since when (since 1970)."""
+
+    error: str
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,7 @@ class Live:
     switched: str | None  # what the last switch of the engine since the start came to
     backup: BackupLook
     journal: JournalLook
+    unwritten: Unwritten | None = None
 
 
 def look(parts: Parts, state: str | None = None) -> Live:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from facewatchd import checked
 from facewatchd.errors import LoadError
 from facewatchd.pipeline.commands import Commands
-from facewatchd.pipeline.live import look
+from facewatchd.pipeline.live import Unwritten, look
 from facewatchd.pipeline.parts import assembled, opened
-from facewatchd.pipeline.pausing import Wanted
+from facewatchd.pipeline.pausing import Pause, Wanted
 from facewatchd.pipeline.proposing import told
 
 if TYPE_CHECKING:
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from facewatchd.config import Settings
+    from facewatchd.errors import StoreWriteError
     from facewatchd.pipeline.clock import Clock
     from facewatchd.pipeline.live import Live
-    from facewatchd.pipeline.pausing import Pause
     from facewatchd.plugins import Scale
     from facewatchd.watch import Hint
 
@@ -44,11 +45,12 @@ class Pipeline:
         self._settings = settings
         self._clock = clock
         self._breathe = breathe
+        self._watches = False
         checked.clusterer(settings.recluster.clusterer, settings.recluster.options)
-        store = opened(settings, breathe)
+        store = opened(settings, self._goes_on)
         self._commands = Commands()
         self._closed = False
-        parts = assembled(settings, store, clock, wake=self.wake, breathe=breathe)
+        parts = assembled(settings, store, clock, wake=self.wake, breathe=self._goes_on)
         self._parts = parts
         self._store = parts.store
         self._space = parts.space
@@ -83,7 +85,7 @@ class Pipeline:
         """
         self.deciding.start()
         self.forgetting.start()
-        self._publishing.start(self._breathe)
+        self._publishing.start(self._goes_on)
         self.deciding.mend()  # OUTPUT, which holds a copy, may be there only now
         self.intake.watch()
         watches = 0
@@ -91,10 +93,11 @@ class Pipeline:
             self.intake.step()
             if self.intake.roots.watches > watches:
                 watches = self.intake.roots.watches
-                self._breathe()
+                self._goes_on()
             self.wait(self._clock.monotonic() + _LOOKS_EVERY)
         self.intake.check()
         self.intake.leave_former_roots()  # not before it is sure that these roots will do
+        self._watches = True
 
     @property
     def alive(self) -> bool:
@@ -203,6 +206,18 @@ class Pipeline:
         wait([self._commands.awake], max(0.0, until - self._clock.monotonic()))
         self._commands.sleep()
 
+    def halt(self, error: StoreWriteError) -> None:
+        """Tell that the store takes no changes; whoever wants one is refused from now on.
+
+        What is in memory may be ahead of the store, so that only another pipeline goes on.
+        """
+        self._commands.refuse(lambda: type(error)(error.title, error.remedy))
+        self.live = replace(
+            look(self._parts, "paused"),
+            paused=Pause("store", "the store cannot be written"),
+            unwritten=Unwritten(error.title, self._clock.time()),
+        )
+
     def takes_changes(self) -> bool:
         """Whether the store can be written."""
         return self._store.takes_changes()
@@ -253,6 +268,7 @@ class Pipeline:
         if self._closed:
             return
         self._closed = True
+        self._watches = False
         self.live = look(self._parts, "stopping")
         self.intake.close()
         self.switching.close()
@@ -263,6 +279,11 @@ class Pipeline:
         self._store.close()
         self._commands.close()
         self.noticing.bell.close()
+
+    def _goes_on(self) -> None:
+        """Breathe; without a watcher that should live, no work is a sign of life."""
+        if not self._watches or self.intake.roots.alive:
+            self._breathe()
 
     def _wanted(self) -> Wanted:
         backlog = self.intake.busy or not self._encoding.idle

@@ -195,6 +195,7 @@ def _of_keeping(settings: Settings, live: Live, store: Views) -> Iterator[Family
         live.backup.last,
     )
     yield _gauge("backup_failed", "Whether the last backup failed.", bool(live.backup.error))
+    yield _gauge("store_failed", "Whether the store cannot be written.", bool(live.unwritten))
     yield _gauge("store_size_bytes", "Size of the store's files.", _size(settings))
     disk = os.statvfs(settings.state)
     yield _gauge(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from facewatchd.pipeline.space import Space
     from facewatchd.store import Store
 
-REASONS = ("space", "user", "hours", "battery", "load")
+REASONS = ("store", "space", "user", "hours", "battery", "load")
 
 _FACT = "paused"
 _LOOKS_EVERY = 30.0  # seconds; at the machine, while there is something to do

@@ -68,6 +68,11 @@ def status(settings: Settings, live: Live, advising: Advising, started: float) -
                 "behind": list(live.journal.behind),
             },
             "backup": _backup(live.backup),
+            "store": {
+                "path": str(settings.database),
+                "error": None if live.unwritten is None else live.unwritten.error,
+                "since": None if live.unwritten is None else live.unwritten.since,
+            },
             "lost": lost(settings.state),
             "errors": errors(store, _LAST_ERRORS),
         }

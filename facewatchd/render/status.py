@@ -10,6 +10,7 @@ from facewatchd.render.backup import backup_fields
 from facewatchd.render.engine import engine_fields
 from facewatchd.render.plan import waits_words
 from facewatchd.render.show import Field
+from facewatchd.render.store import store_fields
 from facewatchd.render.words import count, duration, moment, pause_words, some
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def status_fields(status: dict[str, Any], *, age: float | None = None) -> list[F
     found = [
         Field("State", _state(status, age)),
         Field("Paused", pause_words(status)),
+        *store_fields(status),
         *(field for root in roots for field in _root(root)),
         Field("Files", _files(status)),
         Field("Failed", _commonest((f["reason"], f["files"]) for f in status["failures"])),

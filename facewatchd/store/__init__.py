@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["Store", "reading"]
 
 _ROOM = 1 << 20  # bytes
+_TRIED = "tried"
 
 
 class Store:
@@ -161,7 +162,8 @@ class Store:
             return False
         try:
             with self.transaction():
-                self._db.execute("UPDATE facts SET value = value")
+                self.set_fact(_TRIED, "")  # SQLite writes no row that stays as it is
+                self.forget_fact(_TRIED)
         except StoreWriteError:
             return False
         return True

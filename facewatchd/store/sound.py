@@ -33,6 +33,7 @@ _NOT_THE_FILE = {  # what says that the disk or another program is in the way, n
     sqlite3.SQLITE_PERM,
 }
 STEPS = 100_000  # of SQLite's virtual machine between two breaths, some milliseconds
+_CHUNK = 1 << 20  # bytes
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _MAGIC = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html, 1.3.1
 
@@ -52,6 +53,7 @@ def trouble(database: Path, breathe: Callable[[], None] = lambda: None) -> str |
     all, which a damaged file is not to blame for.  ``breathe`` is called while it is read.
     """
     try:
+        _read_through(database, breathe)
         with closing(sqlite3.connect(database, isolation_level=None)) as db:
             db.set_progress_handler(breathe, STEPS)
             db.execute("BEGIN IMMEDIATE")  # the header can also say that nobody may write
@@ -62,12 +64,10 @@ def trouble(database: Path, breathe: Callable[[], None] = lambda: None) -> str |
         code = _code(error)
         closed = code == sqlite3.SQLITE_READONLY and not os.access(database, os.W_OK)
         if code in _NOT_THE_FILE or closed:
-            raise StoreError(
-                f"The store {database} cannot be opened: {error}.",
-                "Let facewatchd's user read and write it, and look into the kernel log for errors"
-                " of its disk.",
-            ) from error
+            raise _unopened(database, str(error)) from error
         return str(error)
+    except OSError as error:
+        raise _unopened(database, f"{error.strerror}") from error
 
 
 def held(file: Path) -> Held:
@@ -143,6 +143,21 @@ def damage_errors(database: Path) -> Iterator[None]:
             "Start facewatchd again: it sets the store aside and makes it anew from the newest"
             " backup, the journal of decisions and the photos.",
         ) from error
+
+
+def _read_through(database: Path, breathe: Callable[[], None]) -> None:
+    """Have the system read all pages; to SQLite their check is one step, without a breath in it."""
+    with database.open("rb") as file:
+        while file.read(_CHUNK):
+            breathe()
+
+
+def _unopened(database: Path, why: str) -> StoreError:
+    return StoreError(
+        f"The store {database} cannot be opened: {why}.",
+        "Let facewatchd's user read and write it, and look into the kernel log for errors of its"
+        " disk.",
+    )
 
 
 def _wrong(db: sqlite3.Connection) -> str | None:

@@ -20,8 +20,8 @@ def write_errors() -> Iterator[None]:
     except sqlite3.OperationalError as error:
         raise StoreWriteError(
             f"The store cannot be written: {error}.",
-            "Free space on the disk of the state folder, or see why it fails, and start facewatchd"
-            " again: what was acknowledged is kept.",
+            "Free space on the disk of the state folder, or see what the kernel says of it"
+            " (journalctl -k), and try again: what was acknowledged is kept.",
         ) from error
 
 

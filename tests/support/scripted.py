@@ -137,6 +137,7 @@ class Scripted:
             "questions": {"faces": 1},
             "backup": {"last": None, "path": None, "error": None, "running": False},
             "journal": {"decisions": 0, "mended": [], "behind": []},
+            "store": {"path": "/state/store.db", "error": None, "since": None},
             "lost": None,
             "errors": [{"path": path, "reason": "The file is cut short.", "tries": 2}],
         }

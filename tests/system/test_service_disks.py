@@ -177,16 +177,25 @@ def test_a_full_disk_of_the_state_folder_is_outlasted(
     machine.run("cp", "-r", PHOTOS / "bbt" / "howard", few / "howard")
     machine.wait_for(lambda: "It is tried again." in machine.log(), 60)
     assert machine.show("StatusText")["StatusText"].startswith("The store cannot be written")
-    assert machine.status()["photos"] == 5
+    status = machine.status()
+    assert (status["state"], status["photos"]) == ("paused", 5)
+    assert status["store"]["error"].startswith("The store cannot be written")
+    ask = (CTL, "--socket", SOCKET)
+    assert f"Make room on the disk of {STATE}/store.db" in machine.run(*ask, "status")
+    assert "facewatchd_store_failed 1" in machine.run(*ask, "metrics")
+    assert "The store cannot be written" in machine.fails(*ask, "scan")
     machine.run("rm", "-r", file)
     started = time.monotonic()
     machine.wait_until_read(10, 60)
     took = f"10 photos again after {time.monotonic() - started:.0f} s, the same process"
     assert machine.show("MainPID", "NRestarts") == {"MainPID": str(pid), "NRestarts": "0"}
     assert "all goes on" in machine.log()
+    assert machine.status()["store"]["error"] is None
+    assert "facewatchd_store_failed 0" in machine.run(*ask, "metrics")
     shown(
         "the disk of the state folder is full to the last byte while photos come",
-        "nothing is lost, requests are answered; with room it goes on, without a restart",
+        "nothing is lost, requests are answered, the status says why; with room it goes on, without"
+        " a restart",
         took,
     )
 

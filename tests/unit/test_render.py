@@ -84,6 +84,7 @@ def status() -> dict[str, Any]:
         "workers": 2,
         "backup": {"last": None, "path": None, "error": None, "running": False},
         "journal": {"decisions": 0, "mended": [], "behind": []},
+        "store": {"path": "/state/store.db", "error": None, "since": None},
         "lost": None,
         "first": None,
         "questions": {"faces": 0},
@@ -229,6 +230,29 @@ def test_why_counts_its_steps_and_ends_with_the_verdict() -> None:
 def test_an_output_that_cannot_be_written_is_part_of_the_status(status: dict[str, Any]) -> None:
     status["output"]["error"] = "The disk is full."
     assert Field("Output", "The disk is full.") in render.status_fields(status)
+
+
+def test_a_store_that_cannot_be_written_is_part_of_the_status_and_what_mends_it(
+    status: dict[str, Any],
+) -> None:
+    fine = render.status_fields(status)
+    assert not [field for field in fine if field.label == "Store"]
+    status["store"] |= {"error": "The store cannot be written: disk full.", "since": 1.7e9}
+    first, second = (f.text for f in render.status_fields(status) if f.label == "Store")
+    assert first == f"The store cannot be written: disk full. (since {render.moment(1.7e9)})"
+    assert "Make room on the disk of /state/store.db" in second
+    assert "all goes on by itself" in second
+    del status["store"]  # by a daemon of before it was told
+    assert render.status_fields(status) == fine
+
+
+def test_copies_of_what_was_said_that_fail_are_part_of_the_status(status: dict[str, Any]) -> None:
+    behind = "/nas/decisions.jsonl cannot be written: Read-only file system."
+    status["journal"]["behind"].append(behind)
+    status["backup"]["error"] = "The disk of the backups is full."
+    fields = render.status_fields(status)
+    assert Field("Journal", behind) in fields
+    assert Field("Backup", "The disk of the backups is full.") in fields
 
 
 def test_a_re_clustering_that_failed_is_part_of_the_status(status: dict[str, Any]) -> None:

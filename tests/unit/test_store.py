@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -370,3 +371,23 @@ def test_the_manifest_keeps_what_was_made(store: Store) -> None:
     store.links.forget(b"person_0001/a.jpg")
     store.links.commit()
     assert store.links.at(b"person_0001/a.jpg") is None
+
+
+@contextmanager
+def no_file_grows() -> Iterator[None]:
+    """Let every write beyond the first byte of a file fail, as on a disk that takes nothing."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_whether_a_store_takes_changes_is_found_out_by_writing_to_its_disk(store: Store) -> None:
+    store.set_fact("library", "a" * 32)
+    assert store.takes_changes()
+    with no_file_grows():
+        assert not store.takes_changes()
+    assert store.takes_changes()
+    assert store.fact("library") == "a" * 32

@@ -139,6 +139,7 @@ STATUS = shape(
     journal=shape(decisions=INT, mended=list_of(TEXT), behind=list_of(TEXT)),
     backup=shape(last=maybe(NUMBER), path=maybe(TEXT), error=maybe(TEXT), running=TRUTH),
     lost=maybe(TEXT),
+    lacking=INT,
     errors=list_of(FAILED),
 )
 PERSON = shape(

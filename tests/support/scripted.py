@@ -138,6 +138,7 @@ class Scripted:
             "backup": {"last": None, "path": None, "error": None, "running": False},
             "journal": {"decisions": 0, "mended": [], "behind": []},
             "lost": None,
+            "lacking": 1,
             "errors": [{"path": path, "reason": "The file is cut short.", "tries": 2}],
         }
 

@@ -32,12 +32,17 @@ _DEBUG = 7
 _MOST = 100  # records of one kind in `_MINUTE`
 _MINUTE = 60.0  # seconds
 
-Kind = tuple[str, str]  # the logger, and the message before anything was put into it
+# The logger and the place in the code.  Not the message: whoever makes that with an f-string, as
+# libraries do, has each be one of its own.
+Kind = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a line speaks of: ``words`` with names, ``discreet`` without them, which is usual."""
+    """What a line speaks of: ``words`` with names, ``discreet`` without them, which is usual.
+
+    Without a ``field`` it is in the line alone.
+    """
 
     field: str
     value: bytes | str
@@ -76,6 +81,11 @@ def error(reason: object) -> About:
     if isinstance(reason, OutputError):
         return About("ERROR", words, words, f"{reason.nameless}\n  {reason.remedy}")
     return About("ERROR", words, words, words)
+
+
+def text(words: str, discreet: str) -> About:
+    """Return a part of a line that is in no field."""
+    return About("", words, words, discreet)
 
 
 def setup_logging(level: str, program: str = "facewatchd") -> None:
@@ -165,7 +175,7 @@ class Paced(logging.Handler):
         self._tell(self._pace.over(now))
         # Whoever asks for all there is to say gets it.
         if record.levelno <= logging.DEBUG or self._pace.admits(record, now):
-            self._handler.handle(_told(record, names=self.names))
+            self._handler.handle(told(record, names=self.names))
         self._set_timer(now)
 
     def tell(self) -> None:
@@ -206,7 +216,7 @@ class Paced(logging.Handler):
 
     def _tell(self, left_out: list[LeftOut]) -> None:
         for each in left_out:
-            last = _told(each.last, names=self.names)
+            last = told(each.last, names=self.names)
             last.msg = f"{each.count} more like this were left out: {last.getMessage()}"
             last.args = last.exc_info = last.exc_text = None
             self._handler.handle(last)
@@ -235,7 +245,8 @@ class Pace:
 
     def admits(self, record: logging.LogRecord, now: float) -> bool:
         """Whether ``record`` is told; else it is counted.  ``now`` never goes back."""
-        minute = self._kinds.setdefault((record.name, str(record.msg)), _Minute(now))
+        place = record.name, record.pathname, record.lineno
+        minute = self._kinds.setdefault(place, _Minute(now))
         if minute.told < _MOST:
             minute.told += 1
             return True
@@ -261,18 +272,19 @@ class Pace:
         return next(ends, None)
 
 
-def _told(record: logging.LogRecord, *, names: bool) -> logging.LogRecord:
-    """Return ``record`` as it is told, with its fields."""
-    told = logging.makeLogRecord(record.__dict__)
+def told(record: logging.LogRecord, *, names: bool) -> logging.LogRecord:
+    """Return ``record`` as it is told, with its ``fields``: those it has already, and its own."""
+    copy = logging.makeLogRecord(record.__dict__)
     arguments = record.args if isinstance(record.args, tuple) else ()
     abouts = [each for each in arguments if isinstance(each, About)]
     if abouts:
-        told.args = tuple(
+        copy.args = tuple(
             (each.words if names else each.discreet) if isinstance(each, About) else each
             for each in arguments
         )
-        told.__dict__["fields"] = {each.field: each.value for each in abouts}
-    return told
+        fields = {each.field: each.value for each in abouts if each.field}
+        copy.__dict__["fields"] = getattr(record, "fields", {}) | fields
+    return copy
 
 
 def _priority(level: int) -> int:

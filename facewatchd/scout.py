@@ -21,6 +21,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from facewatchd import chatter, logs
 from facewatchd.landlock import confine
 from facewatchd.model import FileStat
 from facewatchd.scan import Ignore, Rule, Seen, Unreadable, Walk
@@ -150,6 +151,8 @@ def _is_folder(path: bytes) -> bool:
 def main(connection: Connection[Any, Any]) -> None:
     """Serve the walker at the other end of ``connection`` until it closes it."""
     confine([])  # it looks, no more
-    scout = Scout(connection, Ignore(*connection.recv()))
+    root, *others = connection.recv()
+    scout = Scout(connection, Ignore(root, *others))
     while True:
+        chatter.at(logs.root(root))
         scout.go(connection.recv())

@@ -13,12 +13,12 @@ import errno
 import os
 import resource
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from facewatchd import checked, plugins
+from facewatchd import chatter, checked, logs, plugins
 from facewatchd.decode import HASH_SIZE, Photo, capture_date, open_photo, read_capture_date
 from facewatchd.encode import Engine, faces, faces_at, told_upright
 from facewatchd.errors import PhotoError, PluginError, UnsupportedError
@@ -78,8 +78,7 @@ class Worker:
     def do(self, task: Task) -> Answer | None:
         """Return the answer to ``task``; None when the pool wants no more of it."""
         try:
-            with _quiet():
-                return self._answer(task)
+            return self._answer(task)
         except (PhotoError, PluginError) as error:
             return _refusal(error)
         except _ChangedError:
@@ -174,13 +173,28 @@ def main(connection: Connection[Any, Any], only: str = "") -> None:
         return
     worker = Worker(settings, engines, connection)
     _limit_memory(settings.memory_mb)
+    chatter.at(None)
     connection.send(Ready())
     while True:
         if not connection.poll(_PAUSE):
             ctypes.CDLL(None).malloc_trim(0)  # or it would keep what its largest photo took
-        answer = worker.do(connection.recv())
+        task: Task = connection.recv()
+        chatter.at(_about(task))
+        answer = worker.do(task)
+        chatter.at(None)
         if answer is not None:
             connection.send(answer)
+
+
+def _about(task: Task) -> logs.About | None:
+    """Return what is said while ``task`` is done is about."""
+    match task:
+        case DatePhotos():
+            return None
+        case ReadPhoto(file, stat) | ReadAgain(file=file, stat=stat):
+            return logs.photo(stat.path, file)
+        case EncodeFaces() | CropFace():
+            return logs.photo(task.stat.path)
 
 
 def _confine(cache: Path | None) -> None:
@@ -260,17 +274,3 @@ def _limit_memory(megabytes: int) -> None:
         in_use = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData:"))
     limit = in_use + megabytes * _MIB
     resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.getrlimit(resource.RLIMIT_DATA)[1]))
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep C libraries off stderr: libtiff writes there what comes back as an error anyway."""
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(nowhere)
-        os.close(kept)

@@ -140,6 +140,7 @@ STATUS = shape(
     backup=shape(last=maybe(NUMBER), path=maybe(TEXT), error=maybe(TEXT), running=TRUTH),
     store=shape(path=TEXT, error=maybe(TEXT), since=maybe(NUMBER)),
     lost=maybe(TEXT),
+    lacking=INT,
     errors=list_of(FAILED),
 )
 PERSON = shape(

@@ -53,7 +53,7 @@ def status(place: Where, *, as_json: bool, watch: bool) -> None:
 @limit_option
 @click.pass_obj
 def errors(place: Where, *, as_json: bool, limit: int) -> None:
-    """List files that could not be read, with the reason."""
+    """List files that could not be read and photos in which faces lack, with the reason."""
     client = place.client()
     answer = client.errors(limit)
     show(answer, lambda a: render.show_grid(render.errors_grid(a)), as_json=as_json)

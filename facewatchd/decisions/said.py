@@ -14,7 +14,7 @@ from facewatchd.decisions.decision import Decision, Kind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from facewatchd.decisions.decision import Spoken, Spot
+    from facewatchd.decisions.decision import Spot
 
 
 class PersonSaid(NamedTuple):
@@ -70,6 +70,9 @@ class Said:
     forgotten: set[Spot] = field(default_factory=set)
     forgotten_photos: set[bytes] = field(default_factory=set)
     inert: dict[str, str] = field(default_factory=dict)
+    # Who was one with its person when a face was rejected (id), by merges undone since, maybe.
+    # What a changed picture inherited goes by the decision that it comes from.
+    _once_one: dict[str, set[str]] = field(default_factory=dict, compare=False)
     _by_photo: dict[bytes, list[Spot]] = field(default_factory=dict)
 
     def copy(self) -> Said:
@@ -83,6 +86,7 @@ class Said:
             set(self.forgotten),
             set(self.forgotten_photos),
             dict(self.inert),
+            dict(self._once_one),
             by_photo,
         )
 
@@ -91,6 +95,12 @@ class Said:
         while (said := self.people.get(person)) is not None and said.into is not None:
             person = said.into
         return person
+
+    def all_who_are(self, person: str) -> set[str]:
+        """Return ``person``, who this is after all merges, and all others who are that one."""
+        root = self.root(person)
+        merged = (each for each, said in self.people.items() if said.into is not None)
+        return {person, root, *(each for each in merged if self.root(each) == root)}
 
     def spots_in(self, photo: bytes) -> Sequence[Spot]:
         """Return the faces in ``photo`` that the user has spoken of."""
@@ -120,6 +130,10 @@ class Said:
             self._person(person, anchors=spots)
         _EFFECTS[decision.kind](self, decision)
         return touched
+
+    def remember(self, decision: str, once_one: set[str]) -> None:
+        """Go by who was one with whom when a ``decision`` (id) was taken, before it is."""
+        self._once_one[decision] = once_one
 
     def find_by(self, anchors: Mapping[str, tuple[Spot, ...]]) -> None:
         """Take ``anchors`` for those people who have lost theirs with what was undone."""
@@ -174,21 +188,21 @@ class Said:
             self._person(person)
             self._person(decision.other)
             self.apart.add(frozenset((person, decision.other)))
+        # Of merged people a face is none: taking the merge back must not bring it to one of them.
+        once = self._once_one.get(decision.of or decision.id, set())
+        refused = self.all_who_are(person) | once
+        roots = {self.root(each) for each in refused}
+        for each in refused if decision.faces else ():
+            self._person(each)  # whom the program leaves alone now: else a run takes the face back
         for spoken in decision.faces:
             said = self._said(spoken.spot)
-            with_it = said.person is not None and self.root(said.person) == self.root(person)
+            with_it = said.person is not None and self.root(said.person) in roots
             self._face(
                 spoken.spot,
                 person=None if with_it else said.person,
                 confirmed=said.confirmed and not with_it,
-                refused=said.refused | self._all_of(person, spoken),
+                refused=said.refused | refused,
             )
-
-    def _all_of(self, person: str, spoken: Spoken) -> set[str]:
-        """Return ``person`` and, of people merged into one, also whose the face was."""
-        was = spoken.was
-        merged = was is not None and self.root(was) == self.root(person)
-        return {person, was} if merged and was is not None else {person}
 
     def _ignore(self, decision: Decision) -> None:
         for spoken in decision.faces:
@@ -268,6 +282,7 @@ def replay(
     undone = undone_by(decisions)
     made_by = _makers(decisions)
     count, said = (0, Said()) if known is None else (known[0], known[1].copy())
+    once = once_one(decisions)
     void = undone | said.inert.keys()
     for decision in decisions[count:until]:
         if decision.id in undone:
@@ -280,6 +295,9 @@ def replay(
             void.add(decision.id)
             said.inert[decision.id] = f"{orphan} was made by a decision that was undone"
         else:
+            if decision.id in once:
+                there = {p for p in once[decision.id] if made_by.get(p) not in void}
+                said.remember(decision.id, there)
             said.take(decision)
     return said
 
@@ -299,6 +317,32 @@ def undone_by(decisions: Sequence[Decision]) -> set[str]:
         elif decision.kind is not Kind.UNDO and decision.of in undone:
             undone.add(decision.id)
     return undone
+
+
+def once_one(decisions: Sequence[Decision]) -> dict[str, set[str]]:
+    """Return who was one with its person when a rejection of faces was taken, by its id."""
+    found: dict[str, set[str]] = {}
+    merges: list[Decision] = []
+    undos: list[Decision] = []
+    standing: Said | None = None
+    for decision in decisions:
+        if decision.kind in {Kind.MERGE, Kind.UNDO}:
+            (merges if decision.kind is Kind.MERGE else undos).append(decision)
+            standing = None
+        elif decision.kind is Kind.IS_NOT and decision.faces and merges and not decision.erased:
+            if standing is None:
+                standing = _merged(merges, undone_by(undos))
+            found[decision.id] = standing.all_who_are(_the(decision.person))
+    return found
+
+
+def _merged(merges: Iterable[Decision], undone: set[str]) -> Said:
+    """Return the state after merges alone."""
+    said = Said()
+    for merge in merges:
+        if merge.id not in undone and not merge.erased:
+            said.take(merge)
+    return said
 
 
 def touched_by(decision: Decision) -> Touched:

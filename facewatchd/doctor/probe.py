@@ -57,7 +57,7 @@ def ask(question: Callable[..., _T], *args: object, patience: float, **named: ob
 
     Raises SilentError after ``patience`` seconds, CrashError when the process ends before.
     """
-    child = Child(__name__)
+    child = Child(__name__, silent=True)  # the finding says what there is to say
     try:
         child.send((question.__name__, args, named))
         if not child.connection.poll(patience):

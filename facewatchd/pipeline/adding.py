@@ -109,6 +109,9 @@ class Adding:
             return
         self._take_away(picture)
         self._give(lying.photo, picture)
+        lacking = self.boxes.lacking(picture, self._store.decisions.at(picture))
+        for spot in [s for s in self.failures if s.photo == picture and s not in lacking]:
+            del self.failures[spot]  # it was taken back, or is there by now
         if self._wanted(picture):
             self._lacking[lying.photo] = picture
         else:

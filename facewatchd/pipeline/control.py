@@ -79,9 +79,9 @@ class Control:
             ]
 
     def errors(self, limit: int) -> list[dict[str, Any]]:
-        """Return the files that could not be read, with the reason."""
+        """Return the files that could not be read and photos in which faces lack, and why."""
         with reading(self._settings.database) as store:
-            return errors(store, limit)
+            return errors(store, self._pipeline.live.lacks, limit)
 
     def find(self, path: bytes) -> dict[str, Any]:
         """Return who is in the photo at ``path``."""

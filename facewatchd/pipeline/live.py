@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from facewatchd.pipeline.backups import BackupLook
     from facewatchd.pipeline.deciding import JournalLook
+    from facewatchd.pipeline.lacks import Lack
     from facewatchd.pipeline.parts import Parts
     from facewatchd.pipeline.pausing import Pause
     from facewatchd.pipeline.replanning import PlanLook
@@ -58,6 +59,7 @@ class Live:
     switched: str | None  # what the last switch of the engine since the start came to
     backup: BackupLook
     journal: JournalLook
+    lacks: tuple[Lack, ...]  # faces that the user spoke of and that are not there
     unwritten: Unwritten | None = None
 
 
@@ -92,6 +94,7 @@ def look(parts: Parts, state: str | None = None) -> Live:
         switched=parts.switching.last,
         backup=parts.backups.look(),
         journal=parts.deciding.look(),
+        lacks=parts.lacks.look(),
     )
 
 

@@ -25,6 +25,7 @@ from facewatchd.pipeline.forgetting import Forgetting
 from facewatchd.pipeline.grouping import Grouping
 from facewatchd.pipeline.inheriting import Inheriting
 from facewatchd.pipeline.intake import Intake
+from facewatchd.pipeline.lacks import Lacks
 from facewatchd.pipeline.noticing import Noticing
 from facewatchd.pipeline.pausing import Machine, Pausing
 from facewatchd.pipeline.placing import Placing
@@ -60,6 +61,7 @@ class Parts:
     deciding: Deciding
     saying: Saying
     adding: Adding
+    lacks: Lacks
     inheriting: Inheriting
     encoding: Encoding
     replanning: Replanning
@@ -168,6 +170,7 @@ def assembled(
         deciding=deciding,
         saying=saying,
         adding=adding,
+        lacks=Lacks(store, deciding, adding),
         inheriting=Inheriting(store, deciding, rules, placing, clock),
         encoding=encoding,
         replanning=replanning,

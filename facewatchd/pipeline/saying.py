@@ -63,6 +63,7 @@ class Saying:
         one, two = self.person(person), self.person(other)
         if one == two:
             raise DecisionError(f"{person!r} and {other!r} are one person already.", _LIST)
+        self._check_as_hidden(one, two)
         names = [each for each in (self._name_of(one), self._name_of(two)) if each is not None]
         if name is None and len(names) > 1 and names[0] != names[1]:
             raise DecisionError(
@@ -231,6 +232,22 @@ class Saying:
     def _name_of(self, person: str) -> str | None:
         said = self._deciding.said.people.get(person)
         return None if said is None else said.name
+
+    def _check_as_hidden(self, *two: str) -> None:
+        """Raise DecisionError if one of two is hidden: their photos would be shown, or vanish."""
+        hidden = [each for each in two if self._is_hidden(each)]
+        if len(hidden) == 1:
+            (it,) = hidden
+            (other,) = set(two) - {it}
+            raise DecisionError(
+                f"{self._name_of(it) or it} is hidden, and {self._name_of(other) or other} is not.",
+                f"Say first whether they are to be shown: facewatchctl people unhide {it}, or"
+                f" hidden: facewatchctl people hide {other}",
+            )
+
+    def _is_hidden(self, person: str) -> bool:
+        said = self._deciding.said.people.get(person)
+        return said is not None and said.hidden
 
     def _check_free(self, name: str, person: str | None) -> None:
         for other in self._store.who.called(name):

@@ -7,15 +7,19 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from facewatchd import __version__
+from facewatchd.pipeline.adding import TRIES
 from facewatchd.pipeline.engine import difference
 from facewatchd.pipeline.readiness import WAIT
 from facewatchd.pipeline.recovering import lost
 from facewatchd.store import reading
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from facewatchd.config import Settings
     from facewatchd.pipeline.advising import Advising
     from facewatchd.pipeline.backups import BackupLook
+    from facewatchd.pipeline.lacks import Lack
     from facewatchd.pipeline.live import Live
     from facewatchd.pipeline.replanning import PlanLook
     from facewatchd.pipeline.root import RootLook
@@ -61,6 +65,7 @@ def status(settings: Settings, live: Live, advising: Advising, started: float) -
                 "waiting": live.copies_wait,
             },
             "first": advising.first(store) if live.clustered_at is not None else None,
+            "lacking": len(live.lacks),
             "questions": {"faces": store.advice.waiting()},
             "journal": {
                 "decisions": live.journal.decisions,
@@ -74,13 +79,17 @@ def status(settings: Settings, live: Live, advising: Advising, started: float) -
                 "since": None if live.unwritten is None else live.unwritten.since,
             },
             "lost": lost(settings.state),
-            "errors": errors(store, _LAST_ERRORS),
+            "errors": errors(store, live.lacks, _LAST_ERRORS),
         }
 
 
-def errors(store: Views, limit: int) -> list[dict[str, Any]]:
-    """Return files that could not be read, with the reason."""
-    return [row | {"path": os.fsdecode(row["path"])} for row in store.errors(limit)]
+def errors(store: Views, lacks: Sequence[Lack], limit: int) -> list[dict[str, Any]]:
+    """Return files that could not be read, then photos in which faces lack, with the reason."""
+    files = [row | {"path": os.fsdecode(row["path"])} for row in store.errors(limit)]
+    photos = [
+        {"path": os.fsdecode(path), "reason": reason, "tries": TRIES} for path, reason in lacks
+    ]
+    return [*files, *photos][:limit]
 
 
 def _root(look: RootLook, store: Views) -> dict[str, Any]:

@@ -49,8 +49,10 @@ def _steps(
     if found is None:
         yield from _unknown(path, root, pipeline)
     else:
-        pause = pipeline.live.paused
-        yield from _known(found, root, min_quality, None if pause is None else pause.words)
+        live = pipeline.live
+        lacks = [lack.reason for lack in live.lacks if os.fsdecode(lack.path) in found["paths"]]
+        paused = None if live.paused is None else live.paused.words
+        yield from _known(found, root, min_quality, paused, lacks)
 
 
 def _unknown(path: bytes, root: Root, pipeline: Pipeline) -> Iterator[Step]:
@@ -85,7 +87,7 @@ def _unknown(path: bytes, root: Root, pipeline: Pipeline) -> Iterator[Step]:
 
 
 def _known(
-    found: dict[str, Any], root: Root, min_quality: float, paused: str | None
+    found: dict[str, Any], root: Root, min_quality: float, paused: str | None, lacks: list[str]
 ) -> Iterator[Step]:
     state = found["state"]
     if state == "unsupported":
@@ -105,6 +107,7 @@ def _known(
             yield Step(f"Photos wait: {paused}.")
         yield Step("It waits to be read.", "waiting")
     yield Step(f"It was read: the photo {found['photo']}.")
+    yield from map(Step, lacks)
     yield from _read(found, min_quality)
 
 

@@ -43,9 +43,9 @@ def doubtful_grid(doubtful: list[dict[str, Any]]) -> Grid:
 
 
 def errors_grid(errors: list[dict[str, Any]]) -> Grid:
-    """Return failed files, one a row."""
+    """Return failed files, and photos in which faces lack, one a row."""
     rows = [(error["path"], str(error["tries"]), error["reason"]) for error in errors]
-    return Grid(("Photo", "Tries", "Reason"), rows, "No file failed.")
+    return Grid(("Photo", "Tries", "Reason"), rows, "Nothing failed.")
 
 
 def photo_fields(found: dict[str, Any]) -> list[Field]:

@@ -33,6 +33,7 @@ def status_fields(status: dict[str, Any], *, age: float | None = None) -> list[F
         Field("Failed", _commonest((f["reason"], f["files"]) for f in status["failures"])),
         Field("Unsupported", _commonest((u["kind"], u["files"]) for u in status["unsupported"])),
         Field("Ignored", _commonest((i["rule"], i["files"]) for r in roots for i in r["ignored"])),
+        Field("Lacking", _lacking(status.get("lacking", 0))),
         Field("Photos", f"{status['photos']:,}" + some(", {:,} missing", status["missing"])),
         Field("Faces", f"{status['faces']:,}, {status['doubtful']:,} of them doubtful"),
         Field("People", f"{status['people']:,}, {status['folders']:,} of them with a folder"),
@@ -110,6 +111,11 @@ def _questions(questions: dict[str, Any]) -> str:
     faces = questions["faces"]
     waits = "waits" if faces == 1 else "wait"
     words = f"{count(faces, 'face')} {waits} for an answer: facewatchctl doubtful next"
+    return words if faces else ""
+
+
+def _lacking(faces: int) -> str:
+    words = f"{count(faces, 'face')} that you spoke of: facewatchctl errors"
     return words if faces else ""
 
 

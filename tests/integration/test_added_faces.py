@@ -35,6 +35,7 @@ from facewatchd.model import (
 from facewatchd.overlap import iou
 from facewatchd.pipeline.adopting import adopt
 from facewatchd.pipeline.encoding import REST
+from facewatchd.pipeline.lacks import Lacks
 from facewatchd.pipeline.saying import Saying
 from facewatchd.pool import Pool
 from facewatchd.store import Store
@@ -267,9 +268,36 @@ def test_a_box_that_cannot_be_encoded_is_tried_twice_and_then_told(
     assert bench.encoding.idle
     assert bench.adding.failures == {Spot(task.hash, BOX): "The encoder 'x' failed."}
     assert "The encoder 'x' failed." in caplog.text
+    lacks = Lacks(bench.store, bench.deciding, bench.adding)
+    (lack,) = lacks.look()
+    assert lack.path == b"/p/b.jpg"
+    number = bench.deciding.last
+    box = ",".join(map(str, BOX))
+    assert lack.reason.startswith(
+        f"No face could be encoded at {box}, where one is by decision {number}: The encoder 'x'"
+    )
+    assert f"facewatchctl undo {number}, then facewatchctl face add" in lack.reason
     bench.adding.retry()
+    assert lacks.look() == ()
     assert asked(bench).boxes == (BOX,)
     assert bench.adding.failures == {}
+
+
+def test_what_could_not_be_encoded_is_told_no_more_when_it_is_taken_back(
+    bench: Bench, saying: Saying
+) -> None:
+    added(bench, saying)
+    for _ in range(2):
+        bench.pool.says(PhotoFailed("Bad.", "Bad."))
+        bench.encoding.step()
+        bench.clock.now += REST + 1
+        bench.encoding.step()
+    lacks = Lacks(bench.store, bench.deciding, bench.adding)
+    assert len(lacks.look()) == 1
+    saying.undo()
+    bench.encoding.step()
+    assert bench.adding.failures == {}
+    assert lacks.look() == ()
 
 
 def test_a_box_that_fails_does_not_keep_others_of_its_photo_from_being_encoded(

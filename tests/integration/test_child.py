@@ -123,18 +123,22 @@ def test_a_child_dies_with_its_parent_even_in_the_middle_of_work() -> None:
     assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
 
 
-def test_a_child_dies_with_its_parent_even_before_it_is_ready() -> None:
+def test_a_child_dies_with_its_parent_even_before_it_is_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    importing = tmp_path / "importing"
+    os.mkfifo(importing)
+    monkeypatch.setenv("IMPORTING", str(importing))
     code = (
         "from facewatchd.child import Child; child = Child('slow_child')\n"
         "print(child.pid, flush=True); child.connection.recv()"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
     ) as parent:
         assert parent.stdout is not None
-        assert parent.stderr is not None
         orphan = psutil.Process(int(parent.stdout.readline()))
-        assert parent.stderr.readline() == "importing\n"
+        assert importing.read_text() == "importing\n"
         parent.kill()
     psutil.wait_procs([orphan], timeout=10)
     assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
@@ -142,6 +146,6 @@ def test_a_child_dies_with_its_parent_even_before_it_is_ready() -> None:
 
 def test_a_child_whose_parent_is_already_gone_ends_at_once() -> None:
     other = str(psutil.Process().ppid())  # any process but this one
-    command = [sys.executable, "-P", "-m", "facewatchd.child", "slow_child", "0", other]
+    command = [sys.executable, "-P", "-m", "facewatchd.child", "slow_child", "0", other, "20"]
     ended = subprocess.run(command, capture_output=True, timeout=20, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")

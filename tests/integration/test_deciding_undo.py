@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facewatchd.decisions import Kind, Origin
-from facewatchd.errors import NotFoundError
+from facewatchd.errors import DecisionError, NotFoundError
 from tests.support.library import Library
 from tests.support.people import ANN, BEN, ann_and_ben, people, say, who
 
@@ -221,6 +221,63 @@ def test_a_merge_can_be_undone_after_who_came_of_it_was_confirmed(library: Libra
     library.saying.undo("2")
     assert people(library) == before
     assert library.store.people.named() == {ben: "Ben"}
+
+
+@pytest.mark.parametrize("face", [1, 4])
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_a_face_that_was_rejected_from_merged_people_returns_to_neither_without_the_merge(
+    tmp_path: Path, face: int, *, confirmed: bool
+) -> None:
+    with closing(ann_and_ben(tmp_path)) as library:
+        ann, ben = who(library, 1), who(library, 4)
+        if confirmed:
+            library.saying.confirm(who(library, face))
+        merge = library.saying.merge(ann, ben, "X")
+        library.saying.reject([face])
+        assert people(library)[face] is None
+        library.saying.undo(merge.id)
+        expected = {1: ann, 2: ann, 3: ann, 4: ben, 5: ben, 6: ben, face: None}
+        assert people(library) == expected
+        library.recluster()
+        assert people(library) == expected
+    lose_store(tmp_path)
+    with closing(Library(tmp_path)) as library:  # what the journal alone says
+        for place in (*ANN, *BEN):
+            library.add(place)
+        assert people(library)[face] is None
+
+
+def test_a_rejection_from_merged_people_is_taken_back_like_any_other(library: Library) -> None:
+    before = people(library)
+    merge = library.saying.merge(before[1] or "", before[4] or "", "X")
+    no = library.saying.reject([4])
+    library.saying.undo(merge.id)
+    library.saying.undo(no.id)
+    assert people(library) == before
+
+
+@pytest.mark.parametrize("way", [1, -1])
+def test_who_is_hidden_is_merged_with_nobody_who_is_shown_before_the_user_says_how(
+    library: Library, way: int
+) -> None:
+    ann, ben = who(library, 1), who(library, 4)
+    library.saying.name(ann, "Ann")
+    library.saying.hide(ben)
+    with pytest.raises(DecisionError) as refused:
+        library.saying.merge(*(ann, ben)[::way])
+    assert refused.value.title == f"{ben} is hidden, and Ann is not."
+    assert f"facewatchctl people unhide {ben}, or hidden: facewatchctl people hide {ann}" in (
+        refused.value.remedy
+    )
+    assert who(library, 4) == ben
+    library.saying.hide(ann)
+    library.saying.merge(*(ann, ben)[::way])
+    one = who(library, 1)
+    assert who(library, 4) == one
+    assert library.deciding.said.people[one].hidden
+    library.saying.unhide(one)
+    library.saying.undo("4")
+    assert library.deciding.said.people[ben].hidden is (way == 1)
 
 
 def test_merges_are_undone_in_the_order_in_which_they_were_made(library: Library) -> None:

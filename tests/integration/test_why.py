@@ -37,6 +37,7 @@ READ: dict[str, Any] = {
     "kind": None,
     "tries": 0,
     "photo": "00ff",
+    "paths": [],
     "faces": [],
     "links": [],
 }
@@ -47,7 +48,7 @@ class Asked:
 
     def __init__(self, house: House, paused: Pause | None) -> None:
         self.intake = house.intake
-        self.live = SimpleNamespace(paused=paused)
+        self.live = SimpleNamespace(paused=paused, lacks=())
 
     def ask(self, question: Callable[[], T]) -> T:
         return question()

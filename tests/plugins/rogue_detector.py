@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import signal
 import time
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facewatchd.model import Detection, Setup
+
+
+log = logging.getLogger(__name__)
 
 
 class RogueDetector:
@@ -59,3 +63,20 @@ class Refuses(RogueDetector):
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
         raise PluginError("The weights are missing.", "Install them.")
+
+
+class Talks(RogueDetector):
+    """Talks without end, as libraries do, below Python and above; a narrow picture is too much."""
+
+    name = "talks"
+
+    def detect(self, pixels: NDArray[np.uint8]) -> list[Detection]:
+        libc = ctypes.CDLL(None)
+        if pixels.shape[1] < 20:
+            libc.puts(b"double free or corruption")
+            os.abort()
+        for number in range(3000):
+            log.warning(f"talk {number}")  # noqa: G004 - each is another message
+            libc.printf(b"printed %d\n", number)
+        print("all printed")
+        return []

@@ -45,6 +45,17 @@ class TinyEncoder:
         return encodings
 
 
+class PickyEncoder(TinyEncoder):
+    """Cannot make anything of the smallest faces."""
+
+    name = "picky"
+
+    def encode(self, pixels: NDArray[np.uint8], faces: Sequence[Detection]) -> NDArray[np.float32]:
+        if any(face.box.right - face.box.left < 12 for face in faces):
+            raise ValueError("a face of a few pixels")
+        return super().encode(pixels, faces)
+
+
 class BrittleEncoder(TinyEncoder):
     """Needs weights that a test can take away."""
 

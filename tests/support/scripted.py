@@ -139,6 +139,7 @@ class Scripted:
             "journal": {"decisions": 0, "mended": [], "behind": []},
             "store": {"path": "/state/store.db", "error": None, "since": None},
             "lost": None,
+            "lacking": 1,
             "errors": [{"path": path, "reason": "The file is cut short.", "tries": 2}],
         }
 

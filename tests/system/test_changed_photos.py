@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,14 +14,16 @@ from PIL import Image, ImageEnhance
 from facewatchd.model import Box
 from facewatchd.overlap import iou
 from tests.conftest import missing
+from tests.support.daemon import Daemon
+from tests.support.soak import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
-
-    from tests.support.daemon import Daemon
 
     Shown = Callable[[str, str], None]
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PLUGINS = CHECKOUT / "tests" / "plugins"
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
@@ -48,6 +51,13 @@ def faces(daemon: Daemon, path: Path) -> list[dict[str, Any]]:
 def say(daemon: Daemon, what: str, **wish: Any) -> dict[str, Any]:
     client = daemon.client
     return client.say(what, **wish)
+
+
+def words(daemon: Daemon, *command: str | Path) -> str:
+    """Return what facewatchctl answers, as if it were one line."""
+    done = daemon.ctl(*command)
+    assert done.returncode == 0, done.stderr
+    return " ".join(done.stdout.decode().split())
 
 
 def names(daemon: Daemon, path: Path) -> list[str | None]:
@@ -95,6 +105,38 @@ def test_a_face_at_a_box_of_the_users_is_encoded_and_outlives_the_store(
     )
 
 
+@WHOLE[0]
+@WHOLE[1]  # what failed rests for 10 s; tests/integration/test_added_faces.py does not wait
+def test_a_box_that_no_engine_can_encode_is_told_with_what_to_do(
+    tmp_path: Path, photos: Path
+) -> None:
+    daemon = Daemon(
+        tmp_path,
+        settings={"engine": {"encoder": "picky"}},  # of the tests: it fails at small faces
+        environment={"PYTHONPATH": f"{CHECKOUT}:{PLUGINS}"},
+    )
+    path = Path(shutil.copy(photos / "lfw" / "AJ_Cook_0001.jpg", daemon.photos))
+    daemon.start()
+    try:
+        daemon.wait_until_idle()
+        (face,) = faces(daemon, path)
+        say(daemon, "faces/assign", faces=[face["face"]], new="Ann")
+        added = say(daemon, "faces/add", path=os.fsencode(path), person="Ann", box=(0, 0, 9, 9))
+        daemon.wait_for(lambda: "Lacking" in words(daemon, "status"), 60)
+        for command in ("errors",), ("why", path):
+            told = words(daemon, *command)
+            assert "No face could be encoded at 0,0,9,9, where one is by decision 2:" in told
+            assert "The encoder 'picky' failed: ValueError" in told
+            assert "facewatchctl undo 2, then facewatchctl face add" in told
+        daemon.client.say("undo", decision=added["id"])
+        daemon.wait_for(lambda: "Lacking" not in words(daemon, "status"), 30)
+        assert words(daemon, "errors") == ""
+        assert daemon.stop() == 0
+    finally:
+        if daemon.process is not None and daemon.process.poll() is None:
+            daemon.kill()
+
+
 def test_edited_photos_keep_what_was_said_of_their_faces(
     daemon: Daemon, scene: Path, shown: Shown
 ) -> None:
@@ -107,6 +149,7 @@ def test_edited_photos_keep_what_was_said_of_their_faces(
     _edit(scene, lambda picture: ImageEnhance.Brightness(picture).enhance(1.25))
     _wait_until_inherited(daemon, scene, 4)
     assert {"Ann", "Zoe"} <= set(names(daemon, scene))
+    ann = next(face for face in faces(daemon, scene) if face["name"] == "Ann")
 
     gone = first["box"][2]  # the right edge of Ann
     edited = daemon.photos / "edited.jpg"
@@ -120,9 +163,18 @@ def test_edited_photos_keep_what_was_said_of_their_faces(
     assert "Ann" not in after
     assert "not found again" in daemon.log()
     assert daemon.rows("SELECT count(*) FROM unfound") == [(1,)]
+    box = ",".join(map(str, ann["box"]))
+    for command in ("errors",), ("why", scene):
+        told = words(daemon, *command)
+        assert f"the face at {box} was not found again, of which decision" in told
+        assert "facewatchctl face add PHOTO PERSON --box L,T,R,B; if not: facewatchctl undo" in told
+    assert "Lacking: 1 face that you spoke of: facewatchctl errors" in words(daemon, "status")
 
     say(daemon, "undo", decision="2")  # that it is Zoe
     assert "Zoe" not in names(daemon, scene)
+    say(daemon, "faces/ignore", faces=[faces(daemon, scene)[0]["face"]])  # it was looked at
+    daemon.wait_for(lambda: "Lacking" not in words(daemon, "status"), 30)
+    assert words(daemon, "errors") == ""
     assert daemon.stop() == 0
     shown(
         "a photo is brightened, then cropped, over its old file",

@@ -185,6 +185,17 @@ def test_of_one_kind_a_hundred_are_told_a_minute_and_the_rest_is_counted(
     assert len(sent.messages) == 103, "it is told once"
 
 
+def test_what_libraries_put_into_the_message_makes_no_kind_of_its_own(
+    handler: Paced, sent: Sent
+) -> None:
+    for number in range(101):
+        log.warning(f"step {number}")  # noqa: G004 - as libraries do
+    log.warning("step %d", 101)
+    assert sent.messages[99:] == ["step 99", "step 101"]
+    handler.close()
+    assert sent.messages[-1] == "1 more like this were left out: step 100"
+
+
 def test_whoever_asks_for_all_there_is_gets_it(handler: Paced, sent: Sent) -> None:
     for number in range(150):
         log.debug("photo %d", number)
@@ -207,7 +218,7 @@ def test_every_record_is_told_or_counted_once(steps: list[tuple[float, str]]) ->
     for seconds, message in steps:
         now += seconds / 10
         counted += sum(each.count for each in pace.over(now))
-        record = logging.LogRecord("x", logging.INFO, "", 0, message, (), None)
+        record = logging.LogRecord("x", logging.INFO, message, 0, "", (), None)  # by its place
         if pace.admits(record, now):
             told.append((now, message))
         due = pace.due()

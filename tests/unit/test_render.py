@@ -86,6 +86,7 @@ def status() -> dict[str, Any]:
         "journal": {"decisions": 0, "mended": [], "behind": []},
         "store": {"path": "/state/store.db", "error": None, "since": None},
         "lost": None,
+        "lacking": 2,
         "first": None,
         "questions": {"faces": 0},
         "output": {"path": "/people", "links": 1, "conflicts": ["/people/a"], "error": None},
@@ -153,6 +154,7 @@ def test_a_status_says_rate_time_left_and_what_stands_in_the_way(status: dict[st
     assert Field("Failed", failed) in fields
     assert Field("Unsupported", "1 .cr2") in fields
     assert Field("Ignored", "1,200 *.tmp, 7 @eaDir") in fields
+    assert Field("Lacking", "2 faces that you spoke of: facewatchctl errors") in fields
     assert Field("Photos", "1,060, 2 missing") in fields
     assert Field("Re-clustering", "1 new face since") in fields
     assert Field("In the way", "/people/a") in fields
@@ -162,6 +164,7 @@ def test_a_status_says_rate_time_left_and_what_stands_in_the_way(status: dict[st
 def test_where_nothing_is_wrong_a_root_is_one_line(status: dict[str, Any]) -> None:
     quiet = {**ROOT, "files": 9}
     status |= {"roots": [quiet], "unsupported": [], "settling": 0, "errors": [], "failures": []}
+    status["lacking"] = 0
     status["output"]["conflicts"] = []
     fields = render.status_fields(status)
     assert Field("Root", "/photos: watched on ext4, 9 files") in fields

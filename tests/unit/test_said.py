@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 
-from facewatchd.decisions import Decision, FaceSaid, Kind, PersonSaid, Said, replay
+from facewatchd.decisions import Decision, FaceSaid, Kind, Origin, PersonSaid, Said, Spoken, replay
 from facewatchd.decisions.said import difference
 from tests.support.deciding import SPOTS, Saying, journals
 
@@ -340,3 +341,56 @@ def test_a_face_is_found_by_its_photo(journal: Sequence[Decision]) -> None:
     by_photo = {spot for photo in {s.photo for s in SPOTS} for spot in said.spots_in(photo)}
     assert by_photo == said.faces.keys()
     assert sum(len(said.spots_in(p)) for p in {s.photo for s in SPOTS}) == len(said.faces)
+
+
+# -- what was rejected from merged people
+
+
+@pytest.mark.parametrize("was", ["p", "q", None])
+@pytest.mark.parametrize("confirmed", ["p", "q", None])
+def test_a_face_that_was_rejected_from_merged_people_is_neither_of_them_without_the_merge(
+    say: Saying, was: str | None, confirmed: str | None
+) -> None:
+    before = [] if confirmed is None else [say(Kind.CONFIRM, FACE, person=confirmed)]
+    merge = say(Kind.MERGE, person="p", other="q")
+    no = replace(say(Kind.IS_NOT, person="p"), faces=(Spoken(FACE, was),))
+    parted = say(Kind.UNDO, of=merge.id)
+    decisions = [*before, merge, no, parted]
+    for said in replay(decisions), replay(decisions, (2, replay(decisions, until=2))):
+        assert said.faces[FACE] == FaceSaid(refused=frozenset("pq"))
+        assert said.refuses(FACE, "p")
+        assert said.refuses(FACE, "q")
+        assert not said.refuses(TWIN, "q")
+    again = replay([*decisions, say(Kind.UNDO, of=parted.id)])
+    assert again.faces[FACE] == FaceSaid(refused=frozenset("pq"))
+    without = replay([*decisions, say(Kind.UNDO, of=no.id)])
+    expected = {} if confirmed is None else {FACE: FaceSaid(confirmed, confirmed=True)}
+    assert without.faces == expected
+
+
+def test_a_rejection_before_or_after_a_merge_speaks_of_one_person(say: Saying) -> None:
+    before = say(Kind.IS_NOT, FACE, person="p")
+    merge = say(Kind.MERGE, person="p", other="q")
+    parted = say(Kind.UNDO, of=merge.id)
+    after = say(Kind.IS_NOT, TWIN, person="p")
+    said = replay([before, merge, parted, after])
+    assert said.faces[FACE].refused == said.faces[TWIN].refused == {"p"}
+
+
+def test_who_was_never_made_is_not_spoken_of_by_a_rejection_from_merged_people(
+    say: Saying,
+) -> None:
+    split = say(Kind.SPLIT, TWIN, person="p", other="q")
+    merge = say(Kind.MERGE, person="p", other="q")
+    no = say(Kind.IS_NOT, FACE, person="p")
+    said = replay([split, merge, no, say(Kind.UNDO, of=split.id)])
+    assert said.people.keys() == {"p"}
+    assert said.faces[FACE].refused == {"p"}
+
+
+def test_a_changed_picture_inherits_a_rejection_from_merged_people(say: Saying) -> None:
+    merge = say(Kind.MERGE, person="p", other="q")
+    no = say(Kind.IS_NOT, FACE, person="p")
+    parted = say(Kind.UNDO, of=merge.id)
+    heir = say(Kind.IS_NOT, FAR, person="p", of=no.id, origin=Origin.PHOTO)
+    assert replay([merge, no, parted, heir]).faces[FAR].refused == {"p", "q"}

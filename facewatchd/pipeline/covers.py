@@ -45,8 +45,8 @@ class Covers:
         """Return the cover of ``person``, ordering it from the workers if it is not made yet."""
         face = self._rules.cover_of(person) or self._store.people.cover(person)
         place = self._store.faces.place(face) if face is not None else None
-        if place is None:
-            place = self._store.faces.place(self._chosen(person))
+        if place is None and (face := self._chosen(person)) is not None:
+            place = self._store.faces.place(face)
         if place is None:
             return None
         key = _key(place.hash, place.box)
@@ -58,8 +58,10 @@ class Covers:
             self._person[key] = person
         return Cover(key, self._made.get(key))
 
-    def _chosen(self, person: str) -> int:
+    def _chosen(self, person: str) -> int | None:
         members = self._store.faces.of_person(person)
+        if not members:
+            return None  # only said to be in photos, without a face
         encodings = np.stack([member.encoding for member in members])
         face = members[best_cover(encodings, np.array([m.quality for m in members]))].face
         with self._store.transaction():

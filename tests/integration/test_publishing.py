@@ -123,6 +123,22 @@ def test_the_cover_is_the_best_face_near_the_centroid(library: Library) -> None:
     assert cover.stat.path.endswith(b"/2.jpg")
 
 
+def test_a_person_without_any_face_left_has_a_folder_without_a_cover(library: Library) -> None:
+    fill(library)
+    anna = who(library, 1)
+    say(library, anna, name="Anna")
+    with library.store.transaction():  # she is in the fifth photo, with no box said
+        library.store._db.execute(
+            "INSERT INTO present SELECT hash, ? FROM photos WHERE id = 5", [anna]
+        )
+    library.publish()
+    for photo in (1, 2, 3, 4):
+        library.remove(photo)
+    library.publishing.touch_all()
+    library.publish()
+    assert library.tree()["Anna"] == {"5.jpg"}
+
+
 # -- names
 
 

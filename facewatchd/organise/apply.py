@@ -137,6 +137,8 @@ class _Hand:
                 self._leave_alone(path)
         except (FileNotFoundError, NotADirectoryError):
             self._leave_alone_above(path)
+        except OSError as error:
+            self._do_without(path, error)
 
     def _rename_folder(self, operation: RenameFolder) -> None:
         try:
@@ -183,9 +185,7 @@ class _Hand:
         except (FileNotFoundError, NotADirectoryError):
             self._leave_alone_above(path)
         except OSError as error:
-            if error.errno not in _NAME_REFUSED:
-                raise
-            self._leave_alone(path, "a disk that does not take this name")
+            self._do_without(path, error)
         else:
             return
         self._manifest.forget(temporary(path))
@@ -251,11 +251,20 @@ class _Hand:
         self._conflicts[path] = found or self._tree.describe(path)
         self._manifest.forget(path)
 
+    def _do_without(self, path: bytes, error: OSError) -> None:
+        """The disk does not take a name: that of the topmost folder which it refused is reported.
+
+        Raises any other ``error``.
+        """
+        if error.errno not in _NAME_REFUSED:
+            raise error
+        self._manifest.forget(path)
+        if self._conflicts.keys().isdisjoint(_above(path)):
+            self._leave_alone(path, "a disk that does not take this name")
+
     def _leave_alone_above(self, path: bytes) -> None:
         """One of the folders above ``path`` is gone or not ours any more; report the topmost."""
-        parts = path.split(b"/")
-        above = [b"/".join(parts[:depth]) for depth in range(1, len(parts))]
-        lost = (p for p in above if self._tree.state(p, Folder()) is not State.OURS)
+        lost = (p for p in _above(path) if self._tree.state(p, Folder()) is not State.OURS)
         self._leave_alone(next(lost, b""))
         for folder in (*lost, path):
             self._manifest.forget(folder)
@@ -272,6 +281,12 @@ class _Hand:
                 self._manifest.forget(path)
             case RenameFolder(_, new, entries):
                 self._forget_folder(new, entries)
+
+
+def _above(path: bytes) -> list[bytes]:
+    """Return the folders that ``path`` lies in, the topmost first."""
+    parts = path.split(b"/")
+    return [b"/".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
 def _anew(path: bytes, entry: Entry) -> Operation | None:

@@ -468,6 +468,14 @@ def test_a_folder_of_the_users_is_used_and_never_removed(world: World) -> None:
 # -- names --------------------------------------------------------------------------------------
 
 
+def test_a_folder_whose_name_the_disk_refuses_is_reported_and_stops_nobody(world: World) -> None:
+    long, photo = b"n" * 256, world.photo(b"a.jpg")  # some disks take no more than 143 bytes
+    wanted = [WantedFolder(long, [photo]), WantedFolder(b"person_0002", [photo])]
+    assert world.organise(wanted) == [Conflict(long, "a disk that does not take this name")]
+    assert world.listing().keys() == {b"person_0002", b"person_0002/a.jpg"}
+    assert world.manifest.entries().keys() == world.listing().keys()
+
+
 def test_links_of_every_legal_name_lead_to_their_photos(world: World) -> None:
     names = [
         b"-rf",

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ import psutil
 import yaml
 
 from facewatchd.client import Client
+from facewatchd.errors import NotRunningError
 from tests.conftest import missing
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parents[2] / "container"
 _DEVICES = ("null", "zero", "random", "urandom")
+PEOPLE = {"amy": 3, "raj": 3}
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -62,6 +65,60 @@ def volumes() -> Iterator[tuple[str, str, bool]]:
     for volume in service()["volumes"]:
         outside, inside, *how = volume.split(":")
         yield outside, inside, how == ["ro"]
+
+
+def laid_out(home: Path, photos: Path, user: int) -> dict[str, Path]:
+    """Make what the sample mounts, with photos of PEOPLE; return it by its paths inside.
+
+    Output and state are the user's, and the photos for everybody to read.
+    """
+    outside = {
+        "/photos": home / "disk" / "media" / "photos",  # the links must tell how these lie
+        "/people": home / "people",
+        "/state": home / "state",
+        "/etc/facewatchd/facewatchd.yaml": home / "facewatchd.yaml",
+    }
+    for inside in ("/photos", "/people", "/state"):
+        outside[inside].mkdir(parents=True)
+    for person, number in PEOPLE.items():
+        (outside["/photos"] / person).mkdir()
+        for photo in sorted((photos / "bbt" / person).iterdir())[:number]:
+            shutil.copy(photo, outside["/photos"] / person)
+    for inside in ("/people", "/state"):
+        os.chown(outside[inside], user, user)
+    for folder, _, names in os.walk(outside["/photos"]):
+        os.chmod(folder, 0o755)  # noqa: S103 -- the container's user is in no group of ours
+        for name in names:
+            os.chmod(os.path.join(folder, name), 0o644)
+    config = yaml.safe_load((FOLDER / "facewatchd.yaml").read_text())
+    config["output"]["link_map"] = {
+        inside: str(outside[inside]) for inside in config["output"]["link_map"]
+    }
+    outside["/etc/facewatchd/facewatchd.yaml"].write_text(yaml.safe_dump(config))
+    return outside
+
+
+def assert_links_are_right(outside: dict[str, Path], user: int) -> None:
+    """Every photo has a relative link, which leads to it outside; each person has one folder."""
+    people, photos = outside["/people"], outside["/photos"]
+    links = [path for path in people.rglob("*") if path.is_symlink()]
+    assert len(links) == sum(PEOPLE.values())
+    for link in links:
+        assert not os.path.isabs(os.readlink(link))
+        assert link.resolve(strict=True).is_relative_to(photos)
+    shown = {(link.parent.name, link.resolve().parent.name) for link in links}
+    assert sorted(person for _, person in shown) == sorted(PEOPLE)
+    assert len({folder for folder, _ in shown}) == len(PEOPLE)
+    assert {path.lstat().st_uid for path in people.rglob("*")} == {user}
+
+
+def is_idle(client: Client) -> bool:
+    """Whether the daemon answers, has read all photos, and has grouped the faces."""
+    try:
+        status = client.status()
+    except NotRunningError:
+        return False
+    return bool(status["state"] == "idle" and status["recluster"]["last"])
 
 
 @dataclass

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
-from facewatchd.errors import NotRunningError
-from tests.support.contained import FOLDER, Container, needs_namespaces, service
+from tests.support.contained import (
+    PEOPLE,
+    Container,
+    assert_links_are_right,
+    is_idle,
+    laid_out,
+    needs_namespaces,
+    service,
+)
 from tests.support.installed import installed
 
 if TYPE_CHECKING:
@@ -22,36 +27,13 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 
 USER = 4711  # whom no machine knows by name
 HEALTH = ("sh", "-c", service()["healthcheck"]["test"][1])
-PEOPLE = {"amy": 3, "raj": 3}
 
 
 @pytest.fixture(scope="module")
 def container(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Iterator[Container]:
     needs_namespaces()
     home = tmp_path_factory.mktemp("container")
-    outside = {
-        "/photos": home / "disk" / "media" / "photos",  # the links must tell how these lie
-        "/people": home / "people",
-        "/state": home / "state",
-        "/etc/facewatchd/facewatchd.yaml": home / "facewatchd.yaml",
-    }
-    for inside in ("/photos", "/people", "/state"):
-        outside[inside].mkdir(parents=True)
-    for person, number in PEOPLE.items():
-        (outside["/photos"] / person).mkdir()
-        for photo in sorted((photos / "bbt" / person).iterdir())[:number]:
-            shutil.copy(photo, outside["/photos"] / person)
-    for inside in ("/people", "/state"):
-        os.chown(outside[inside], USER, USER)
-    for folder, _, names in os.walk(outside["/photos"]):
-        os.chmod(folder, 0o755)  # noqa: S103 -- the container's user is in no group of ours
-        for name in names:
-            os.chmod(os.path.join(folder, name), 0o644)
-    config = yaml.safe_load((FOLDER / "facewatchd.yaml").read_text())
-    config["output"]["link_map"] = {
-        inside: str(outside[inside]) for inside in config["output"]["link_map"]
-    }
-    outside["/etc/facewatchd/facewatchd.yaml"].write_text(yaml.safe_dump(config))
+    outside = laid_out(home, photos, USER)
     with installed() as system:
         made = Container(home / "root", system / "usr/local/lib/facewatchd", outside, USER)
         yield made
@@ -68,34 +50,17 @@ def wait_for(container: Container, condition: Callable[[], bool], seconds: float
         time.sleep(0.1)  # between two looks at another process, with a deadline
 
 
-def is_idle(container: Container) -> bool:
-    try:
-        status = container.client.status()
-    except NotRunningError:
-        return False
-    return bool(status["state"] == "idle" and status["recluster"]["last"])
-
-
 @pytest.fixture
 def running(container: Container) -> Container:
     """Return the container with all photos read."""
     if container.process is None or container.process.poll() is not None:
         container.start()
-    wait_for(container, lambda: is_idle(container), 200)
+    wait_for(container, lambda: is_idle(container.client), 200)
     return container
 
 
 def test_every_link_made_inside_leads_to_the_photo_outside(running: Container) -> None:
-    people, photos = running.outside["/people"], running.outside["/photos"]
-    links = [path for path in people.rglob("*") if path.is_symlink()]
-    assert len(links) == sum(PEOPLE.values())
-    for link in links:
-        assert not os.path.isabs(os.readlink(link))
-        assert link.resolve(strict=True).is_relative_to(photos)
-    shown = {(link.parent.name, link.resolve().parent.name) for link in links}
-    assert sorted(person for _, person in shown) == sorted(PEOPLE)
-    assert len({folder for folder, _ in shown}) == len(PEOPLE)
-    assert {path.lstat().st_uid for path in people.rglob("*")} == {USER}
+    assert_links_are_right(running.outside, USER)
 
 
 def test_inside_nothing_can_be_written_but_output_state_and_tmp(running: Container) -> None:
@@ -132,7 +97,7 @@ def test_the_health_question_tells_a_start_a_healthy_and_a_hanging_daemon(
     assert (starting.returncode, starting.stdout) == (1, "")
     assert "facewatchctl: No daemon answers" in starting.stderr
     container.main().resume()
-    wait_for(container, lambda: is_idle(container), 200)
+    wait_for(container, lambda: is_idle(container.client), 200)
     healthy = container.exec(*HEALTH)
     assert (healthy.returncode, healthy.stdout, healthy.stderr) == (0, "", "")
     container.main().suspend()

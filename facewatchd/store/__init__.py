@@ -31,7 +31,7 @@ from facewatchd.store.plans import Plans
 from facewatchd.store.rereading import Rereading
 from facewatchd.store.runs import Runs
 from facewatchd.store.schema import migrations
-from facewatchd.store.sound import STEPS
+from facewatchd.store.sound import STEPS, not_now, passes
 from facewatchd.store.successions import Successions
 from facewatchd.store.views import Views
 from facewatchd.store.who import Who
@@ -62,8 +62,8 @@ class Store:
 
         A new one becomes a store of ``engine``, now or by `found`; any other keeps the engine that
         it has.  Raises StoreError when it is damaged or of a newer version, StoreWriteError when
-        its disk is full.  While SQLite works at a statement, a migration too, ``breathe`` is called
-        again and again.
+        its disk is full or fails.  While SQLite works at a statement, a migration too, ``breathe``
+        is called again and again.
         """
         self.path = path
         created = not path.exists()
@@ -75,11 +75,11 @@ class Store:
             self._prepare()
         except sqlite3.DatabaseError as error:
             self._db.close()
-            title = f"The store {path} cannot be opened: {error}."
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-                raise StoreWriteError(title, "Make room on its disk, and try again.") from error
+            if passes(error):
+                raise not_now(path, error) from error
             raise StoreError(
-                title, "Move it away to begin anew, or put a backup in its place."
+                f"The store {path} cannot be opened: {error}.",
+                "Move it away to begin anew, or put a backup in its place.",
             ) from error
         except StoreError:
             self._db.close()

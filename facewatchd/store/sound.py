@@ -15,23 +15,23 @@ from urllib.parse import quote
 
 import sqlite_utils
 
-from facewatchd.errors import StoreDamagedError, StoreError
+from facewatchd.errors import StoreDamagedError, StoreError, StoreWriteError
 from facewatchd.store.schema import migrations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-_NOT_THE_FILE = {  # what says that the disk or another program is in the way, not what is wrong
+# What says that something is in the way, not what is wrong with the file: what may be over soon (a
+# disk that is full or fails, memory, another program), and what somebody has to mend.
+_PASSES = {
     sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_INTERRUPT,
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_PERM,
 }
+_CLOSED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_PERM}
 STEPS = 100_000  # of SQLite's virtual machine between two breaths, some milliseconds
 _CHUNK = 1 << 20  # bytes
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -50,7 +50,8 @@ def trouble(database: Path, breathe: Callable[[], None] = lambda: None) -> str |
     """Return what is wrong with the store at ``database``, None if nothing is.
 
     What a crash left in its write-ahead log is taken in first.  StoreError if it cannot be read at
-    all, which a damaged file is not to blame for.  ``breathe`` is called while it is read.
+    all, which a damaged file is not to blame for, StoreWriteError if that may be over soon.
+    ``breathe`` is called while it is read.
     """
     try:
         _read_through(database, breathe)
@@ -61,9 +62,11 @@ def trouble(database: Path, breathe: Callable[[], None] = lambda: None) -> str |
             db.execute("ROLLBACK")
             return found
     except sqlite3.DatabaseError as error:
+        if passes(error):
+            raise not_now(database, error) from error
         code = _code(error)
         closed = code == sqlite3.SQLITE_READONLY and not os.access(database, os.W_OK)
-        if code in _NOT_THE_FILE or closed:
+        if code in _CLOSED or closed:
             raise _unopened(database, str(error)) from error
         return str(error)
     except OSError as error:
@@ -150,6 +153,19 @@ def _read_through(database: Path, breathe: Callable[[], None]) -> None:
     with database.open("rb") as file:
         while file.read(_CHUNK):
             breathe()
+
+
+def passes(error: sqlite3.Error) -> bool:
+    """Whether what SQLite says may be over soon: it is worth to try again."""
+    return _code(error) in _PASSES
+
+
+def not_now(database: Path, error: sqlite3.Error) -> StoreWriteError:
+    """Return the error for a store that cannot be opened at this moment."""
+    return StoreWriteError(
+        f"The store {database} cannot be opened now: {error}.",
+        "Make room on its disk, or see what the kernel says of it (journalctl -k), and try again.",
+    )
 
 
 def _unopened(database: Path, why: str) -> StoreError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,13 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facewatchd.config import Settings, load
-from facewatchd.errors import StoreDamagedError
+from facewatchd.errors import StoreDamagedError, StoreWriteError
 from facewatchd.model import FileStat, FileState
 from facewatchd.pipeline.recovering import lost, recover
 from facewatchd.store import Store
 from facewatchd.store.backup import copy
 from facewatchd.store.sound import damage_errors, trouble
 from tests.support.library import ENGINE, Library
+from tests.support.mounts import Mounts, needs_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,6 +185,24 @@ def test_whatever_is_flipped_there_is_a_store_to_open_after_it(
     with closing(Store(folders.database, ENGINE)) as store, store.transaction():
         store.set_fact("after", "it")
     assert trouble(folders.database) is None
+
+
+def test_a_disk_without_room_to_open_a_store_is_no_damage_and_worth_another_try(
+    folders: Settings, tmp_path: Path
+) -> None:
+    needs_root()
+    with closing(Mounts(tmp_path)) as mounts:
+        mounts.mount(folders.state, "-t", "tmpfs", "-o", "size=1m", "full")
+        fill(folders.database)
+        with (folders.state / "other").open("wb", buffering=0) as other, suppress(OSError):
+            while other.write(b"x" * 4096):
+                pass
+        with pytest.raises(StoreWriteError, match="cannot be opened now"):
+            trouble(folders.database)
+        with pytest.raises(StoreWriteError, match="cannot be opened now"):
+            Store(folders.database)
+        (folders.state / "other").unlink()
+        assert trouble(folders.database) is None
 
 
 def test_damage_that_is_come_upon_later_is_an_error_that_says_so(folders: Settings) -> None:

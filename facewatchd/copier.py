@@ -23,6 +23,7 @@ import os
 from multiprocessing.reduction import recv_handle
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from facewatchd import chatter, logs
 from facewatchd.landlock import confine
 from facewatchd.organise.photos import Direct, PhotoAwayError
 
@@ -73,6 +74,7 @@ class Copier:
 
     def answer(self, ask: Check | Fill | Digest) -> Done | PhotoAwayError | OSError:
         """Do what is asked, and return what came of it."""
+        chatter.at(logs.photo(ask.copy.source))
         try:
             match ask:
                 case Check(copy):

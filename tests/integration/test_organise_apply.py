@@ -34,6 +34,7 @@ from facewatchd.organise import (
 )
 from facewatchd.organise.style import LINKS, Style
 from tests.conftest import missing
+from tests.support.soak import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -242,8 +243,11 @@ def organise_until_killed(
 
 @pytest.mark.parametrize(
     ("before", "after"),
-    [(LINKS, LINKS), (LINKS, COPIES), (COPIES, LINKS)],
-    ids=["links", "links to copies", "copies to links"],
+    [
+        pytest.param(LINKS, LINKS, id="links"),
+        pytest.param(LINKS, COPIES, id="links to copies"),
+        pytest.param(COPIES, LINKS, id="copies to links", marks=WHOLE),
+    ],
 )
 def test_after_a_kill_between_any_two_calls_the_tree_converges(
     tmp_path: Path, before: Style, after: Style

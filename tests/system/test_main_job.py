@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support import lfw
+from tests.support.soak import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,9 +69,12 @@ def test_the_portraits_of_eight_people_are_told_apart(
     assert tree(daemon.photos) == before
 
 
-@pytest.fixture(scope="module")
-def labels(photos: Path) -> list[lfw.Labelled]:
-    return lfw.sample(lfw.read(photos), at_least=5, singles=500)
+@pytest.fixture(
+    params=[pytest.param((20, 100), id="few"), pytest.param((5, 500), id="all", marks=WHOLE)]
+)
+def labels(photos: Path, request: pytest.FixtureRequest) -> list[lfw.Labelled]:
+    at_least, singles = request.param
+    return lfw.sample(lfw.read(photos), at_least=at_least, singles=singles)
 
 
 @pytest.fixture

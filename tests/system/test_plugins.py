@@ -14,6 +14,7 @@ from PIL import Image, ImageEnhance
 
 from tests.support import environments
 from tests.support.daemon import Daemon, partition
+from tests.support.soak import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -171,10 +172,19 @@ def test_an_engine_that_cannot_be_constructed_ends_the_daemon_with_its_name(
     ("detector", "encoder", "words"),
     [
         ("raises", "plain", "The detector 'raises' failed: IndexError:"),
-        ("outside", "plain", "The detector 'outside' does not keep to the plugins' protocol"),
+        pytest.param(
+            *("outside", "plain", "The detector 'outside' does not keep to the plugins' protocol"),
+            marks=WHOLE,
+        ),
         ("floats", "plain", "returned a box that is not four whole numbers"),
-        ("whole", "too-few", "returned float32 (1, 3) in the place of float32 (1, 4)"),
-        ("whole", "of-float64", "returned float64 (1, 4) in the place of float32 (1, 4)"),
+        pytest.param(
+            *("whole", "too-few", "returned float32 (1, 3) in the place of float32 (1, 4)"),
+            marks=WHOLE,
+        ),
+        pytest.param(
+            *("whole", "of-float64", "returned float64 (1, 4) in the place of float32 (1, 4)"),
+            marks=WHOLE,
+        ),
         ("whole", "not-finite", "returned an encoding that is not finite"),
     ],
 )
@@ -200,7 +210,10 @@ def test_what_a_plugin_returns_wrongly_is_the_reason_of_the_photo_and_never_stor
 @pytest.mark.parametrize(
     ("clusterer", "words"),
     [
-        ("counts-from-two", "returned clusters that are not numbered from 0 without gaps"),
+        pytest.param(
+            *("counts-from-two", "returned clusters that are not numbered from 0 without gaps"),
+            marks=WHOLE,
+        ),
         ("gives-lists", "returned list in the place of an array"),
     ],
 )

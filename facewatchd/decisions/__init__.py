@@ -1,11 +1,12 @@
 """Pure: what the user said, and what follows from it for people and faces.
 
-`decision` is one line of the journal, `said` what all of them come to.  Importable with the
-standard library alone.
+`decision` is one line of the journal, `said` what they come to, `replaying` how.  Importable with
+the standard library alone.
 """
 
 from facewatchd.decisions.decision import Decision, Kind, Origin, Spoken, Spot, from_line, to_line
-from facewatchd.decisions.said import FaceSaid, PersonSaid, Said, Touched, replay
+from facewatchd.decisions.replaying import replay
+from facewatchd.decisions.said import FaceSaid, PersonSaid, Said, Touched
 
 __all__ = [
     "Decision",

@@ -87,6 +87,11 @@ class Decision:
     of: str | None = None
     erased: bool = False
 
+    @property
+    def named(self) -> list[str]:
+        """The people whom it names."""
+        return [person for person in (self.person, self.other) if person is not None]
+
 
 def to_line(decision: Decision) -> str:
     """Return the line of a decision, ASCII, without a newline; what it does not say is left out."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from facewatchd.decisions.decision import Kind
-from facewatchd.decisions.said import replay, undone_by
+from facewatchd.decisions.replaying import replay, undone_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from facewatchd.decisions.decision import Decision, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from facewatchd.decisions.decision import Spot
 
@@ -74,6 +74,8 @@ class Said:
     # What a changed picture inherited goes by the decision that it comes from.
     _once_one: dict[str, set[str]] = field(default_factory=dict, compare=False)
     _by_photo: dict[bytes, list[Spot]] = field(default_factory=dict)
+    # Who was merged into whom, for it is asked the other way round than ``into`` tells.
+    _parts: dict[str, frozenset[str]] = field(default_factory=dict, compare=False)
 
     def copy(self) -> Said:
         """Return the same state, which can be moved on by itself."""
@@ -88,6 +90,7 @@ class Said:
             dict(self.inert),
             dict(self._once_one),
             by_photo,
+            dict(self._parts),
         )
 
     def root(self, person: str) -> str:
@@ -98,9 +101,11 @@ class Said:
 
     def all_who_are(self, person: str) -> set[str]:
         """Return ``person``, who this is after all merges, and all others who are that one."""
-        root = self.root(person)
-        merged = (each for each, said in self.people.items() if said.into is not None)
-        return {person, root, *(each for each in merged if self.root(each) == root)}
+        found, left = set[str](), [self.root(person)]
+        while left:
+            found.add(one := left.pop())
+            left += self._parts.get(one, ())
+        return found
 
     def spots_in(self, photo: bytes) -> Sequence[Spot]:
         """Return the faces in ``photo`` that the user has spoken of."""
@@ -158,6 +163,7 @@ class Said:
         person, other = self.root(_the(decision.person)), self.root(_the(decision.other))
         self._person(other, into=person)
         self._person(person, name=decision.name)
+        self._parts[person] = self._parts.get(person, frozenset()) | {other}
 
     def _split(self, decision: Decision) -> None:
         person, other = _the(decision.person), _the(decision.other)
@@ -235,6 +241,7 @@ class Said:
         gone = {p for p in self.people if decision.person in {p, self.root(p)}}
         for person in gone:
             del self.people[person]
+        self._parts = {person: parts - gone for person, parts in self._parts.items()}
         self.apart = {pair for pair in self.apart if not pair & gone}
         self.present = {(photo, person) for photo, person in self.present if person not in gone}
         self.forgotten_photos.update(decision.photos)
@@ -272,113 +279,10 @@ _EFFECTS = {
 }
 
 
-def replay(
-    decisions: Sequence[Decision], known: tuple[int, Said] | None = None, until: int | None = None
-) -> Said:
-    """Return what ``decisions``, ordered by number, come to; or the first ``until`` of them.
-
-    ``known`` is what so many of the first ones came to while the same of them were undone.
-    """
-    undone = undone_by(decisions)
-    made_by = _makers(decisions)
-    count, said = (0, Said()) if known is None else (known[0], known[1].copy())
-    once = once_one(decisions)
-    void = undone | said.inert.keys()
-    for decision in decisions[count:until]:
-        if decision.id in undone:
-            continue
-        if decision.kind is Kind.UNDO:
-            said.find_by(decision.anchors)
-            continue
-        orphan = next((p for p in _named(decision) if made_by.get(p) in void), None)
-        if orphan is not None:
-            void.add(decision.id)
-            said.inert[decision.id] = f"{orphan} was made by a decision that was undone"
-        else:
-            if decision.id in once:
-                there = {p for p in once[decision.id] if made_by.get(p) not in void}
-                said.remember(decision.id, there)
-            said.take(decision)
-    return said
-
-
-def undone_by(decisions: Sequence[Decision]) -> set[str]:
-    """Return the ids of the decisions that are undone; an undo can be undone too.
-
-    What a changed picture inherited is undone with the decision that it comes from.
-    """
-    undone: set[str] = set()
-    for decision in reversed(decisions):
-        if decision.kind is Kind.UNDO and decision.id not in undone and decision.of is not None:
-            undone.add(decision.of)
-    for decision in decisions:
-        if decision.kind is Kind.FORGET:
-            undone.discard(decision.id)
-        elif decision.kind is not Kind.UNDO and decision.of in undone:
-            undone.add(decision.id)
-    return undone
-
-
-def once_one(decisions: Sequence[Decision]) -> dict[str, set[str]]:
-    """Return who was one with its person when a rejection of faces was taken, by its id."""
-    found: dict[str, set[str]] = {}
-    merges: list[Decision] = []
-    undos: list[Decision] = []
-    standing: Said | None = None
-    for decision in decisions:
-        if decision.kind in {Kind.MERGE, Kind.UNDO}:
-            (merges if decision.kind is Kind.MERGE else undos).append(decision)
-            standing = None
-        elif decision.kind is Kind.IS_NOT and decision.faces and merges and not decision.erased:
-            if standing is None:
-                standing = _merged(merges, undone_by(undos))
-            found[decision.id] = standing.all_who_are(_the(decision.person))
-    return found
-
-
-def _merged(merges: Iterable[Decision], undone: set[str]) -> Said:
-    """Return the state after merges alone."""
-    said = Said()
-    for merge in merges:
-        if merge.id not in undone and not merge.erased:
-            said.take(merge)
-    return said
-
-
 def touched_by(decision: Decision) -> Touched:
     """Return the people and faces that a decision speaks of."""
     spots = {spoken.spot for spoken in decision.faces}
-    return Touched({*_named(decision), *decision.anchors}, spots)
-
-
-def difference(before: Said, after: Said) -> Touched:
-    """Return for whom and for which faces two states differ."""
-    people = {
-        person
-        for person in before.people.keys() | after.people.keys()
-        if before.people.get(person) != after.people.get(person)
-        or before.root(person) != after.root(person)
-    }
-    spots = {
-        spot
-        for spot in before.faces.keys() | after.faces.keys()
-        if before.faces.get(spot) != after.faces.get(spot)
-    }
-    return Touched(people | {p for pair in before.apart ^ after.apart for p in pair}, spots)
-
-
-def _makers(decisions: Iterable[Decision]) -> dict[str, str]:
-    """Return by which decision each person came to be whom no clustering found.
-
-    What a changed picture inherited makes nobody.
-    """
-    makers = [each for each in decisions if not each.erased and each.of is None]
-    splits = {_the(each.other): each.id for each in makers if each.kind is Kind.SPLIT}
-    return splits | {_the(each.person): each.id for each in makers if each.new}
-
-
-def _named(decision: Decision) -> list[str]:
-    return [person for person in (decision.person, decision.other) if person is not None]
+    return Touched({*decision.named, *decision.anchors}, spots)
 
 
 def _the(person: str | None) -> str:

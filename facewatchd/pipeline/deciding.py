@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from facewatchd import events
 from facewatchd.decisions import Decision, Kind, Origin, Said, Spoken, Touched, replay, to_line
 from facewatchd.decisions.origins import given_to, origins
-from facewatchd.decisions.said import difference, touched_by, undone_by
+from facewatchd.decisions.replaying import difference, undone_by
+from facewatchd.decisions.said import touched_by
 from facewatchd.errors import DecisionError, NotFoundError
 from facewatchd.journal.erasing import without_forgotten
 from facewatchd.pipeline.projecting import Projecting

@@ -13,7 +13,7 @@ import numpy as np
 
 from facewatchd import logs
 from facewatchd.decisions import Kind, Origin
-from facewatchd.decisions.said import undone_by
+from facewatchd.decisions.replaying import undone_by
 from facewatchd.model import Box
 from facewatchd.overlap import LEAST, iou
 from facewatchd.pipeline.boxes import shown_at

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from facewatchd.decisions import Kind, Origin
-from facewatchd.decisions.said import undone_by
+from facewatchd.decisions.replaying import undone_by
 from facewatchd.pipeline.boxes import shown_at
 
 if TYPE_CHECKING:

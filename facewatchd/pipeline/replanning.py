@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from facewatchd import events
 from facewatchd.decisions import Kind, replay
-from facewatchd.decisions.said import Touched, difference, touched_by
+from facewatchd.decisions.replaying import difference
+from facewatchd.decisions.said import Touched, touched_by
 from facewatchd.errors import NotFoundError, StoreError
 from facewatchd.pipeline.carrying import Carrying, Run
 from facewatchd.pipeline.hearing import faces_at

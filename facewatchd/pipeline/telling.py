@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from facewatchd.decisions.contradictions import contradicted
-from facewatchd.decisions.said import undone_by
+from facewatchd.decisions.replaying import undone_by
 from facewatchd.errors import NotFoundError
 from facewatchd.store import reading
 

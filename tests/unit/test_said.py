@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from facewatchd.decisions import Decision, FaceSaid, Kind, Origin, PersonSaid, Said, Spoken, replay
-from facewatchd.decisions.said import difference
+from facewatchd.decisions.replaying import difference, once_one, undone_by
 from tests.support.deciding import SPOTS, Saying, journals
 
 if TYPE_CHECKING:
@@ -327,6 +327,34 @@ def test_a_confirmed_face_is_never_refused_to_its_own_person(journal: Sequence[D
             assert face.person is not None
             assert not face.ignored
             assert not said.refuses(spot, face.person)
+
+
+@given(journals())
+def test_all_who_are_somebody_are_those_who_have_the_same_end(journal: Sequence[Decision]) -> None:
+    said = replay(journal)
+    for person in said.people:
+        same = {each for each in said.people if said.root(each) == said.root(person)}
+        assert said.all_who_are(person) == same | {said.root(person)}
+
+
+@given(journals())
+def test_who_was_one_at_a_rejection_is_whom_merges_until_then_came_to(
+    journal: Sequence[Decision],
+) -> None:
+    def naively(place: int) -> set[str]:
+        before = [each for each in journal[:place] if each.kind in {Kind.MERGE, Kind.UNDO}]
+        undone = undone_by([each for each in before if each.kind is Kind.UNDO])
+        said = Said()
+        for each in before:
+            if each.kind is Kind.MERGE and each.id not in undone:
+                said.take(each)
+        return said.all_who_are(str(journal[place].person))
+
+    known = once_one(journal)
+    for place, decision in enumerate(journal):
+        if decision.id in known:
+            assert decision.kind is Kind.IS_NOT
+            assert known[decision.id] == naively(place)
 
 
 @given(journals())

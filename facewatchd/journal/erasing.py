@@ -108,9 +108,11 @@ def _without(decision: Decision, gone: Gone) -> Decision:
             return _erased(decision)
         left = replace(left, person=gone.people[str(decision.person)])
     if (decision.faces or decision.photos) and not (faces or photos):
-        if decision.kind is Kind.IS and decision.new and decision.name is not None:
-            return replace(left, kind=Kind.NAME, new=False)
-        return _erased(decision)
+        # Whom it made stays, and so does that it was this one: else what was said of somebody whom
+        # an undone decision had made would come to have an effect.
+        if decision.kind is Kind.SPLIT:
+            return left
+        return replace(left, kind=Kind.NAME) if decision.new else _erased(decision)
     return decision if left == decision else left
 
 

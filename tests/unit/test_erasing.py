@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -87,6 +89,24 @@ def test_who_was_split_from_a_forgotten_person_stays() -> None:
     assert said.faces[THREE].person == "new"
     assert said.people.keys() == {"new"}
     assert not said.apart
+
+
+@pytest.mark.parametrize("splits", [True, False])
+def test_what_was_said_of_somebody_whom_an_undone_decision_made_stays_without_effect(
+    splits: bool,  # noqa: FBT001 - given by its name
+) -> None:
+    say = Saying()
+    whose = say(Kind.IS, THREE, person="bela")
+    made = (
+        say(Kind.SPLIT, ONE, person="anna", other="new")
+        if splits
+        else replace(say(Kind.IS, ONE, person="new"), new=True)
+    )
+    undo = say(Kind.UNDO, of=made.id)
+    inert = say(Kind.SPLIT, THREE, person="new", other="newer")
+    left = forgotten([whose, made, undo, inert], faces=(Spoken(ONE),))
+    assert replay(left).faces[THREE].person == "bela"
+    assert ONE not in {spoken.spot for each in left[:-1] for spoken in each.faces}
 
 
 def test_a_forgotten_photo_takes_every_face_in_it_and_who_was_said_to_be_there() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from facewatchd.decisions import Kind, Origin
 from facewatchd.decisions.replaying import undone_by
+from facewatchd.pipeline.adding import TRIES
 from facewatchd.pipeline.boxes import shown_at
 
 if TYPE_CHECKING:
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
 
 
 class Lack(NamedTuple):
-    """The path of the photo, and why a face lacks in it, with the next step."""
+    """The path of the photo, why a face lacks in it, with the next step, and the tries made."""
 
     path: bytes
     reason: str
+    tries: int
 
 
 class Lacks:
@@ -82,6 +84,7 @@ class Lacks:
             f"No face could be encoded at {box}, where one is by decision {said.number}: {reason}"
             " Try again with: facewatchctl retry; or draw the box closer around the face:"
             f" facewatchctl undo {said.number}, then facewatchctl face add",
+            TRIES,
         )
 
     def _unfound(self, unfound: Unfound) -> Iterator[Lack]:
@@ -99,6 +102,7 @@ class Lacks:
             f"Its picture was changed, and {what}, of which decision {said.number} speaks. If it is"
             f" still there: facewatchctl face add PHOTO PERSON {how}; if not:"
             f" facewatchctl undo {said.number}",
+            0,
         )
 
 

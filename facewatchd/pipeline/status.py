@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from facewatchd import __version__
-from facewatchd.pipeline.adding import TRIES
 from facewatchd.pipeline.engine import difference
 from facewatchd.pipeline.readiness import WAIT
 from facewatchd.pipeline.recovering import lost
@@ -87,7 +86,8 @@ def errors(store: Views, lacks: Sequence[Lack], limit: int) -> list[dict[str, An
     """Return files that could not be read, then photos in which faces lack, with the reason."""
     files = [row | {"path": os.fsdecode(row["path"])} for row in store.errors(limit)]
     photos = [
-        {"path": os.fsdecode(path), "reason": reason, "tries": TRIES} for path, reason in lacks
+        {"path": os.fsdecode(path), "reason": reason, "tries": tries}
+        for path, reason, tries in lacks
     ]
     return [*files, *photos][:limit]
 

@@ -69,8 +69,10 @@ def trouble(database: Path, breathe: Callable[[], None] = lambda: None) -> str |
         if code in _CLOSED or closed:
             raise _unopened(database, str(error)) from error
         return str(error)
-    except OSError as error:
+    except PermissionError as error:
         raise _unopened(database, f"{error.strerror}") from error
+    except OSError as error:  # of the disk, as SQLITE_IOERR
+        raise not_now(database, error) from error
 
 
 def held(file: Path) -> Held:
@@ -160,7 +162,7 @@ def passes(error: sqlite3.Error) -> bool:
     return _code(error) in _PASSES
 
 
-def not_now(database: Path, error: sqlite3.Error) -> StoreWriteError:
+def not_now(database: Path, error: sqlite3.Error | OSError) -> StoreWriteError:
     """Return the error for a store that cannot be opened at this moment."""
     return StoreWriteError(
         f"The store {database} cannot be opened now: {error}.",

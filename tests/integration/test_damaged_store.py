@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from contextlib import closing, suppress
@@ -12,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facewatchd.config import Settings, load
-from facewatchd.errors import StoreDamagedError, StoreWriteError
+from facewatchd.errors import StoreDamagedError, StoreError, StoreWriteError
 from facewatchd.model import FileStat, FileState
 from facewatchd.pipeline.recovering import lost, recover
-from facewatchd.store import Store
+from facewatchd.store import Store, sound
 from facewatchd.store.backup import copy
 from facewatchd.store.sound import damage_errors, trouble
 from tests.support.library import ENGINE, Library
@@ -203,6 +204,23 @@ def test_a_disk_without_room_to_open_a_store_is_no_damage_and_worth_another_try(
             Store(folders.database)
         (folders.state / "other").unlink()
         assert trouble(folders.database) is None
+
+
+def test_a_disk_that_fails_is_worth_another_try_and_a_closed_file_is_not(
+    folders: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(folders.database)
+
+    def fails(database: Path, _: object) -> None:
+        raise OSError(number, os.strerror(number), database)
+
+    monkeypatch.setattr(sound, "_read_through", fails)
+    number = errno.EIO
+    with pytest.raises(StoreWriteError, match="Input/output error"):
+        trouble(folders.database)
+    number = errno.EACCES
+    with pytest.raises(StoreError, match="Permission denied"):
+        trouble(folders.database)
 
 
 def test_damage_that_is_come_upon_later_is_an_error_that_says_so(folders: Settings) -> None:
